@@ -1,0 +1,52 @@
+import type { MemberId, Message } from '../raft/types.ts';
+
+/**
+ * The network between members, at the level of raft messages. Sending never blocks and never fails loudly: a message that
+ * cannot go is dropped and the core is told through `onUnreachable`; raft retries by itself.
+ */
+export interface PeerNetwork {
+  /** Starts talking to the peers added so far and later. */
+  start(handlers: PeerHandlers): void;
+  addPeer(id: MemberId, urls: readonly string[]): void;
+  updatePeer(id: MemberId, urls: readonly string[]): void;
+  removePeer(id: MemberId): void;
+  /** Messages whose `to` is no known peer are dropped. A 'snapshot' message carries its data. Order a peer is kept. */
+  send(messages: readonly Message[]): void;
+  /** Monotonic time in milliseconds since which the peer has been reachable without a break; undefined while it is not. */
+  activeSinceMs(id: MemberId): number | undefined;
+  stop(): Promise<void>;
+}
+
+export interface PeerHandlers {
+  onMessage(message: Message): void;
+  onUnreachable(id: MemberId): void;
+  /** The fate of a snapshot message handed to `send`. */
+  onSnapshotSent(id: MemberId, ok: boolean): void;
+  /** True for an id that was a member once and was removed: its connections are refused with 410 Gone. */
+  isRemoved(id: MemberId): boolean;
+  /** A peer answered 410 Gone: this member has been removed from the cluster. */
+  onGone(): void;
+}
+
+/** Member as `/members` on the peer port prints it and as a conf change's context carries it. */
+export interface PeerMember {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly peerURLs: readonly string[];
+  readonly clientURLs: readonly string[];
+  readonly isLearner: boolean;
+}
+
+/** Questions to a cluster that this member may not be in yet, by URL. */
+export interface ClusterProbe {
+  /** `GET <url>/members` on the first URL that answers; rejects with a PeerProbeError naming every URL and its failure. */
+  members(
+    urls: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly clusterId: bigint; readonly members: readonly PeerMember[] }>;
+  /** `GET <url>/version`. */
+  version(
+    urls: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly server: string; readonly cluster: string }>;
+}
