@@ -30,6 +30,7 @@ export type ServerErrorCode =
   | 'member-id-removed'
   | 'peer-url-exists'
   | 'not-learner'
+  | 'not-leader'
   | 'learner-not-ready'
   | 'too-many-learners';
 
@@ -90,7 +91,7 @@ export interface QuorateServer {
    * The request's id is assigned here.
    */
   submitV2(request: V2Request, done: (outcome: Submitted<V2Outcome>) => void): void;
-  /** Members in the order etcd's v2 API lists them: by first peer URL. */
+  /** Members in the order in which etcd lists them: by id. */
   members(): readonly Member[];
   member(id: MemberId): Member | undefined;
   isMemberRemoved(id: MemberId): boolean;

@@ -1,0 +1,220 @@
+/**
+ * The engine room: drives the consensus core of this member. One turn of the event loop is one batch.
+ *
+ *   proposals --\                      /--> log on disk --(durable)--\
+ *   messages  ---+--> raft core --Ready +--> peers                    +--> raft core ...
+ *   ticks     --/                      \--> apply (committed entries)
+ *
+ * Invariants: nothing waits for the disk but what must (the core releases messages that depend on a write only after
+ * `persisted`); batches reach the log in the order in which the core made them; after the first failure to write,
+ * nothing more is acknowledged (`onFailure`, once).
+ */
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { PeerNetwork } from '../ports/peer-network.ts';
+import type { RaftNode } from '../raft/node.ts';
+import type { Entry, MemberId, Message, PersistBatch, ReadState, Role, Snapshot } from '../raft/types.ts';
+import type { LogStorage } from './log-storage.ts';
+
+/** Holding the event loop longer than this in one go delays everybody else's heartbeats and answers. */
+const TURN_BUDGET_MS = 8;
+/** Entries forwarded to raft in one proposal. */
+const PROPOSAL_BYTES_MAX = 512 * 1024;
+/** Proposals waiting for a leader or for room in raft's uncommitted log; beyond it new ones are refused. */
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface ReplicatorHandlers {
+  /** Committed entries, in order. */
+  apply(entries: readonly Entry[]): void;
+  /** Replace all state by the leader's snapshot. */
+  installSnapshot(snapshot: Snapshot): void;
+  /** Role, leader or term changed. */
+  onLeadership(role: Role, leader: MemberId, term: number): void;
+  onReadState(state: ReadState): void;
+  /** Everything up to the core's applied index has been applied in this turn. */
+  onTurn(): void;
+  /** Raft wants to send the snapshot that the message names; its data is added by whoever keeps it. */
+  sendSnapshot(message: Extract<Message, { type: 'snapshot' }>): void;
+  onFailure(error: Error): void;
+}
+
+export class Replicator {
+  readonly #raft: RaftNode;
+  readonly #storage: LogStorage;
+  readonly #network: PeerNetwork;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #handlers: ReplicatorHandlers;
+  #queue: Uint8Array[] = [];
+  #queueBytes = 0;
+  #turnScheduled = false;
+  #pumping = false;
+  #stopped = false;
+  /** The last snapshot received from a leader: the core passes metadata on, the data waits here. */
+  #received: Snapshot | undefined;
+
+  constructor(parts: {
+    raft: RaftNode;
+    storage: LogStorage;
+    network: PeerNetwork;
+    clock: Clock;
+    log: Log;
+    handlers: ReplicatorHandlers;
+  }) {
+    this.#raft = parts.raft;
+    this.#storage = parts.storage;
+    this.#network = parts.network;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#handlers = parts.handlers;
+  }
+
+  /** Queues an encoded request for this turn's batch. False when the queue is full. */
+  propose(data: Uint8Array): boolean {
+    if (this.#queueBytes + data.length > QUEUE_BYTES_MAX) return false;
+    this.#queue.push(data);
+    this.#queueBytes += data.length;
+    this.#scheduleTurn();
+    return true;
+  }
+
+  tick(): void {
+    this.#raft.tick();
+    this.#pump();
+  }
+
+  /** A message from a peer. */
+  step(message: Message): void {
+    if (this.#stopped) return;
+    if (message.type === 'snapshot') this.#received = message.snapshot;
+    this.#raft.step(message);
+    this.#scheduleTurn();
+  }
+
+  /** Runs what was changed directly on the core (read index, transfer, configuration) with the rest of this turn. */
+  wake(): void {
+    this.#scheduleTurn();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled || this.#stopped) return;
+    this.#turnScheduled = true;
+    this.#clock.defer(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnScheduled = false;
+    if (this.#stopped) return;
+    this.#proposeQueued();
+    this.#pump();
+  };
+
+  #proposeQueued(): void {
+    while (this.#queue.length > 0) {
+      let count = 0;
+      let bytes = 0;
+      while (
+        count < this.#queue.length &&
+        (count === 0 || bytes + this.#queue[count]!.length <= PROPOSAL_BYTES_MAX)
+      ) {
+        bytes += this.#queue[count]!.length;
+        count++;
+      }
+      const batch = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
+      // Refused now means later: without a leader, during a transfer, or while too much is uncommitted the proposals
+      // wait here; their waiters' deadlines bound how long.
+      if (!this.#raft.propose(batch).ok) return;
+      this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
+      this.#queueBytes -= bytes;
+    }
+  }
+
+  #pump(): void {
+    if (this.#pumping || this.#stopped) return;
+    this.#pumping = true;
+    const begunMs = this.#clock.monotonicMs();
+    try {
+      while (this.#raft.hasReady() && !this.#stopped) {
+        this.#handle();
+        if (this.#queue.length > 0) this.#proposeQueued();
+        if (this.#clock.monotonicMs() - begunMs > TURN_BUDGET_MS) {
+          this.#scheduleTurn();
+          break;
+        }
+      }
+      this.#handlers.onTurn();
+    } catch (error) {
+      this.#fail(error as Error);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #handle(): void {
+    const ready = this.#raft.ready();
+    if (ready.softState !== undefined) {
+      this.#handlers.onLeadership(ready.softState.role, ready.softState.leader, ready.softState.term);
+    }
+    if (ready.messages.length > 0) this.#send(ready.messages);
+    if (ready.persist !== undefined) this.#persist(ready.persist);
+    if (ready.committed.length > 0) {
+      this.#handlers.apply(ready.committed);
+      this.#raft.applied(ready.committed.at(-1)!.index);
+    }
+    for (const state of ready.readStates) this.#handlers.onReadState(state);
+  }
+
+  #send(messages: readonly Message[]): void {
+    if (messages.some((message) => message.type === 'snapshot')) {
+      for (const message of messages) if (message.type === 'snapshot') this.#handlers.sendSnapshot(message);
+      messages = messages.filter((message) => message.type !== 'snapshot');
+    }
+    if (messages.length > 0) this.#network.send(messages);
+  }
+
+  #persist(batch: PersistBatch): void {
+    const sequence = batch.sequence;
+    const snapshot = batch.snapshot === undefined ? undefined : this.#withData(batch.snapshot);
+    if (snapshot !== undefined) {
+      this.#handlers.installSnapshot(snapshot);
+      this.#raft.applied(snapshot.metadata.index);
+    }
+    this.#storage.save(
+      { hardState: batch.hardState, entries: batch.entries, snapshot, mustSync: batch.mustSync },
+      (error) => {
+        if (error !== undefined) {
+          this.#fail(error);
+          return;
+        }
+        if (this.#stopped) return;
+        this.#raft.persisted(sequence);
+        this.#pump();
+      },
+    );
+  }
+
+  #withData(snapshot: Snapshot): Snapshot {
+    const received = this.#received;
+    if (
+      received?.metadata.index !== snapshot.metadata.index ||
+      received.metadata.term !== snapshot.metadata.term
+    ) {
+      throw new Error(`raft accepted a snapshot at index ${snapshot.metadata.index} that was not received`);
+    }
+    this.#received = undefined;
+    return received;
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#log.error('replication stopped: nothing more is acknowledged', {
+      error: error.stack ?? error.message,
+    });
+    this.#handlers.onFailure(error);
+  }
+}

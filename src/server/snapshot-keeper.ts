@@ -1,0 +1,124 @@
+/**
+ * Snapshots of the applied state: when to take one, how it is written while requests go on, what of the log it makes
+ * superfluous, and how a follower that fell behind gets it.
+ *
+ * Invariant: the log is cut only below a snapshot that is durable and marked in the log.
+ */
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { PeerNetwork } from '../ports/peer-network.ts';
+import type { RaftNode } from '../raft/node.ts';
+import type { Message, SnapshotMetadata } from '../raft/types.ts';
+import type { V2Store } from '../store/v2/types.ts';
+
+/** Entries kept in memory behind a snapshot, so that a follower that is a little late needs no snapshot. */
+const CATCH_UP_ENTRIES_MAX = 5_000;
+/** Bytes rendered in one go: well below a millisecond's worth. */
+const CHUNK_BYTES = 128 * 1024;
+
+/** Where snapshots are kept: implemented by `durable-log.ts`. */
+export interface SnapshotStorage {
+  /** Writes the snapshot and marks it in the log; durable when resolved. */
+  saveSnapshot(metadata: SnapshotMetadata, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  loadSnapshot(metadata: SnapshotMetadata): Promise<Uint8Array>;
+}
+
+export interface SnapshotKeeperParts {
+  readonly raft: RaftNode;
+  readonly store: V2Store;
+  readonly storage: SnapshotStorage;
+  readonly network: PeerNetwork;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Applied entries between two snapshots. */
+  readonly snapshotCount: number;
+  readonly onFailure: (error: Error) => void;
+  /** Runs raft after it was told something. */
+  readonly wake: () => void;
+}
+
+export class SnapshotKeeper {
+  readonly #parts: SnapshotKeeperParts;
+  readonly #catchUpEntries: number;
+  #lastIndex: number;
+  #saving = false;
+
+  constructor(parts: SnapshotKeeperParts, lastIndex: number) {
+    this.#parts = parts;
+    this.#catchUpEntries = Math.min(CATCH_UP_ENTRIES_MAX, parts.snapshotCount);
+    this.#lastIndex = lastIndex;
+  }
+
+  get saving(): boolean {
+    return this.#saving;
+  }
+
+  /** A snapshot from the leader replaced the state. */
+  installed(metadata: SnapshotMetadata): void {
+    this.#lastIndex = metadata.index;
+  }
+
+  /** To be called when entries have been applied. */
+  afterApply(appliedIndex: number): void {
+    if (this.#saving || appliedIndex - this.#lastIndex <= this.#parts.snapshotCount) return;
+    this.#saving = true;
+    void this.#save(appliedIndex).then(
+      () => {
+        this.#saving = false;
+        this.#parts.wake();
+      },
+      (error: Error) => {
+        this.#saving = false;
+        this.#parts.onFailure(error);
+      },
+    );
+  }
+
+  /** Fetches the data of the snapshot that raft wants to send, and sends it. */
+  send(message: Extract<Message, { type: 'snapshot' }>): void {
+    const { storage, network, raft, log } = this.#parts;
+    storage.loadSnapshot(message.snapshot.metadata).then(
+      (data) => network.send([{ ...message, snapshot: { metadata: message.snapshot.metadata, data } }]),
+      (error: Error) => {
+        log.warn('a snapshot for a peer could not be read', { peer: message.to, error: error.message });
+        raft.reportSnapshot(message.to, false);
+        this.#parts.wake();
+      },
+    );
+  }
+
+  async #save(index: number): Promise<void> {
+    const { raft, store, storage, log, clock } = this.#parts;
+    const term = raft.termAt(index);
+    if (term === undefined) throw new Error(`the term of the applied entry ${index} is not in the log`);
+    const metadata: SnapshotMetadata = { index, term, confState: raft.status().confState };
+    const frozen = store.freeze();
+    const begunMs = clock.monotonicMs();
+    try {
+      await storage.saveSnapshot(metadata, renderInSlices(frozen, clock));
+    } finally {
+      frozen.release();
+    }
+    // A snapshot from the leader may have come meanwhile and reach further.
+    if (index > this.#lastIndex) {
+      this.#lastIndex = index;
+      raft.compact(metadata, Math.max(0, index - this.#catchUpEntries));
+    }
+    log.info('saved snapshot', {
+      'snapshot-index': index,
+      'took-ms': Math.round(clock.monotonicMs() - begunMs),
+    });
+  }
+}
+
+async function* renderInSlices(
+  frozen: ReturnType<V2Store['freeze']>,
+  clock: Clock,
+): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const chunk = frozen.nextChunk(CHUNK_BYTES);
+    if (chunk === undefined) return;
+    yield chunk;
+    await new Promise<void>((resolve) => clock.defer(resolve));
+  }
+}
