@@ -12,7 +12,7 @@ export interface ServerUrl {
   readonly host: string;
   /** 0 to 65535. */
   readonly port: number;
-  /** As the user wrote it, spaces trimmed: what is advertised, compared and hashed into ids. */
+  /** 'scheme://host:port' with host and port as the user wrote them: what is advertised, compared and hashed into ids. */
   readonly text: string;
 }
 
@@ -24,7 +24,7 @@ export interface BootstrapMember {
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
 
-/** One side's TLS, clients' or peers'. Paths are as given; '' where nothing was given. */
+/** One side's TLS, clients' or peers'. Paths are as given; '' where nothing was given. Used by https URLs only. */
 export interface TlsSettings {
   readonly certFile: string;
   readonly keyFile: string;
@@ -32,7 +32,7 @@ export interface TlsSettings {
   readonly clientCertFile: string;
   readonly clientKeyFile: string;
   readonly trustedCaFile: string;
-  /** The other side must show a certificate of the trusted CA. */
+  /** The other side must show a certificate of the trusted CA. Given with clientCertAuth or, as in etcd, by trustedCaFile alone. */
   readonly clientCertAuth: boolean;
   readonly crlFile: string;
   /** Empty: any. Otherwise the certificate's common name must be one of these. */
@@ -55,7 +55,6 @@ export interface LogSettings {
   readonly level: LogLevel;
   /** 'stderr', 'stdout' or a file's path; never empty, no duplicates. */
   readonly outputs: readonly string[];
-  readonly format: 'json' | 'console';
 }
 
 export interface ServerConfig {
@@ -88,7 +87,7 @@ export interface ServerConfig {
   readonly initialAdvertisePeerUrls: readonly ServerUrl[];
   readonly advertiseClientUrls: readonly ServerUrl[];
 
-  /** In the order of the text. Contains this member, unless the data directory may already hold a cluster. */
+  /** In the order of the text. Only `checkBootstrap` says whether a member that has no data yet can start from it. */
   readonly initialCluster: readonly BootstrapMember[];
   /** The text of `--initial-cluster` or the default that stands for it. */
   readonly initialClusterText: string;
