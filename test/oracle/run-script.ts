@@ -1,0 +1,224 @@
+/** Plays a script's steps against one server, or one cluster, and gives the script back with the answers that came. */
+
+import { type RawConnectOptions, RawConnection, type RawResponse, type ResponseHead } from '../support/raw-http.ts';
+import { until } from '../support/until.ts';
+import { type Names, renderBody, renderHead, renderResponse, renderShape } from './render-answer.ts';
+import type { Script, Step } from './script.ts';
+
+interface Watch {
+  readonly connection: RawConnection;
+  readonly head: ResponseHead;
+  readonly method: string;
+}
+
+interface Request {
+  readonly method: string;
+  readonly bytes: Buffer;
+}
+
+const readMsMax = 20_000;
+
+/** @param ports the client port of each member. */
+export async function runScript(script: Script, ports: readonly number[], names: Names): Promise<Script> {
+  const player = new Player(ports, names);
+  const steps: Step[] = [];
+  try {
+    for (const step of script.steps) {
+      steps.push({ ...step, answer: await player.play(step).catch((error) => [`failed: ${error.message}`]) });
+    }
+  } finally {
+    player.end();
+  }
+  return { ...script, steps };
+}
+
+class Player {
+  readonly #ports: readonly number[];
+  readonly #names: Names;
+  readonly #watches = new Map<string, Watch>();
+  readonly #kept = new Map<string, string>();
+  #target: number;
+  #connection: RawConnection | undefined;
+  #lastText = '';
+
+  constructor(ports: readonly number[], names: Names) {
+    this.#ports = ports;
+    this.#names = names;
+    this.#target = ports[0]!;
+  }
+
+  async play(step: Step): Promise<readonly string[]> {
+    const lines = step.lines.map((line) => this.#expand(line));
+    const [word = '', ...words] = lines[0]!.split(' ');
+    const argument = words[0] ?? '';
+    switch (word) {
+      case '@watch':
+        return this.#watch(argument, requestOf([words.slice(1).join(' '), ...lines.slice(1)]));
+      case '@next': {
+        const chunk = await this.#watched(argument).connection.readChunk();
+        return chunk === undefined ? ['(end)'] : renderBody(chunk, this.#names);
+      }
+      case '@rest': {
+        const { connection, head, method } = this.#watched(argument);
+        const body = await connection.readBody(head, method);
+        connection.close();
+        return body.length === 0 ? ['(nothing)'] : renderBody(body, this.#names);
+      }
+      case '@close':
+        this.#watched(argument).connection.close();
+        return [];
+      case '@raw':
+        return this.#raw(Number(argument), unescape(lines.slice(1).join('\\r\\n')));
+      case '@shape': {
+        const request = requestOf([words.join(' '), ...lines.slice(1)]);
+        return renderShape(await this.#ask(request), this.#names);
+      }
+      case '@status': {
+        const request = requestOf([words.join(' '), ...lines.slice(1)]);
+        const response = await this.#ask(request);
+        return renderHead(response, this.#names, response.body);
+      }
+      case '@until': {
+        const request = requestOf([words.slice(1).join(' '), ...lines.slice(1)]);
+        const response = await until(`an answer ${argument}`, async () => {
+          const answer = await this.#ask(request);
+          return answer.status === Number(argument) ? answer : undefined;
+        });
+        return renderResponse(response, this.#names, request.method);
+      }
+      case '@repeat': {
+        let last: RawResponse | undefined;
+        const request = [words.slice(1).join(' '), ...lines.slice(1)];
+        for (let turn = 1; turn <= Number(argument); turn++) {
+          last = await this.#ask(requestOf(request.map((line) => line.replaceAll('%d', String(turn)))));
+        }
+        return renderResponse(last!, this.#names, 'GET');
+      }
+      case '@let': {
+        const found = new RegExp(words.slice(1).join(' ')).exec(this.#lastText)?.[1];
+        if (found === undefined) throw new Error(`nothing in the last answer matches, so there is no ${argument}`);
+        this.#kept.set(argument, found);
+        this.#names.masks.set(found, `<${argument}>`);
+        return [];
+      }
+      case '@on':
+        this.#connection?.close();
+        this.#connection = undefined;
+        this.#target = this.#ports[Number(argument)]!;
+        return [];
+      default: {
+        const request = requestOf(lines);
+        return renderResponse(await this.#ask(request), this.#names, request.method);
+      }
+    }
+  }
+
+  end(): void {
+    this.#connection?.close();
+    for (const watch of this.#watches.values()) watch.connection.close();
+  }
+
+  #expand(line: string): string {
+    return line
+      .replace(/\$\{(\w+)\}/g, (_, name: string) => this.#kept.get(name) ?? `(no ${name})`)
+      .replace(/@fill\((\d+)\)/g, (_, count: string) => 'x'.repeat(Number(count)));
+  }
+
+  #at(): RawConnectOptions {
+    return { port: this.#target, readMsMax };
+  }
+
+  /** One connection serves all plain requests, for as long as the server keeps it. */
+  async #ask(request: Request): Promise<RawResponse> {
+    const connection = this.#connection ?? (await RawConnection.connect(this.#at()));
+    this.#connection = connection;
+    connection.send(request.bytes);
+    try {
+      const response = await connection.readResponse(request.method);
+      this.#lastText = response.body.toString('utf8');
+      if (response.headers.some(([name, value]) => name === 'Connection' && value === 'close')) this.#drop();
+      return response;
+    } catch (error) {
+      this.#drop();
+      throw error;
+    }
+  }
+
+  #drop(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  async #watch(name: string, request: Request): Promise<readonly string[]> {
+    const connection = await RawConnection.connect(this.#at());
+    connection.send(request.bytes);
+    const head = await connection.readHead();
+    this.#watches.set(name, { connection, head, method: request.method });
+    return renderHead(head, this.#names);
+  }
+
+  #watched(name: string): Watch {
+    const watch = this.#watches.get(name);
+    if (watch === undefined) throw new Error(`no watch is called ${name}`);
+    return watch;
+  }
+
+  /** After the answers, asks on the same connection whether it is still served. */
+  async #raw(count: number, text: string): Promise<readonly string[]> {
+    const connection = await RawConnection.connect(this.#at());
+    const lines: string[] = [];
+    try {
+      connection.send(Buffer.from(text, 'latin1'));
+      const methods = [...text.matchAll(/(?:^|\r\n)([A-Z]+) \S+ HTTP/g)].map((match) => match[1]!);
+      let final = 0;
+      while (final < count) {
+        const head = await connection.readHead();
+        const method = methods[final] ?? 'GET';
+        if (head.status < 200) {
+          lines.push(...renderHead(head, this.#names));
+          continue;
+        }
+        const body = await connection.readBody(head, method);
+        lines.push(...renderResponse({ ...head, body }, this.#names, method));
+        final++;
+      }
+      connection.send('GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      const isOpen = await connection.readHead().then(
+        () => true,
+        () => false,
+      );
+      lines.push(isOpen ? '(connection open)' : '(connection closed)');
+    } finally {
+      connection.close();
+    }
+    return lines;
+  }
+}
+
+function requestOf(lines: readonly string[]): Request {
+  const [method = '', target = ''] = lines[0]!.split(' ');
+  const headers = new Map<string, string>([['Host', 'localhost:2379']]);
+  let at = 1;
+  for (; at < lines.length; at++) {
+    const header = /^([A-Z][A-Za-z-]*): ?(.*)$/.exec(lines[at]!);
+    if (header === null) break;
+    headers.set(header[1]!, header[2]!);
+  }
+  const body = Buffer.from(lines.slice(at).join('\n'));
+  if (body.length > 0 && !headers.has('Content-Type')) {
+    headers.set('Content-Type', 'application/x-www-form-urlencoded');
+  }
+  if (headers.get('Content-Type') === 'none') headers.delete('Content-Type');
+  const hasBody = body.length > 0 || method === 'PUT' || method === 'POST';
+  if (hasBody && !headers.has('Content-Length')) headers.set('Content-Length', String(body.length));
+  const head = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return { method, bytes: Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\n${head}\r\n`), body]) };
+}
+
+/** JavaScript's own escapes: \r \n \t \xNN \\ (the text is latin1, a character a byte). */
+function unescape(text: string): string {
+  return text.replace(/\\(x[0-9a-f]{2}|.)/g, (_, code: string) => {
+    if (code.startsWith('x') && code.length === 3) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    return { r: '\r', n: '\n', t: '\t', '0': '\0' }[code] ?? code;
+  });
+}
