@@ -1,0 +1,192 @@
+/**
+ * A port that serves HTTP, with or without TLS: accepts connections, counts them, keeps their deadlines, ends them.
+ *
+ * One timer a second, at the turn of the wall clock's second, serves the Date header and every deadline of every connection.
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Clock, Timer } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import { ConnectionOpener } from './connection-opener.ts';
+import { DateHeader } from './date-header.ts';
+import type { HttpHandler } from './http-exchange.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import type { ListenerContext } from './listener-context.ts';
+import { type ListenerMetrics, newListenerMetrics } from './listener-metrics.ts';
+import type { Protocol } from './protocol.ts';
+import { acceptRaw, type RawInput } from './raw-accept.ts';
+import { SocketConnection } from './socket-connection.ts';
+import { TurnQueue } from './turn-queue.ts';
+
+export interface ListenOptions {
+  /** Address or name to listen on, e.g. '0.0.0.0', '::', 'localhost'. */
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly handler: HttpHandler;
+  /** Overrides of `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** False makes plain connections come by Node's documented way only; for comparison. Default true. */
+  readonly rawAccept?: boolean;
+}
+
+export interface Listener {
+  /** The address bound, as numbers. */
+  readonly address: string;
+  readonly port: number;
+  readonly connectionCount: number;
+  readonly metrics: Readonly<ListenerMetrics>;
+  /** Stops accepting and drops every connection. */
+  close(): Promise<void>;
+  /**
+   * Stops accepting; answers under way are finished, with `Connection: close`; idle connections, streams and long polls (exchanges with
+   * an `onClose`) end now. What is left after `deadlineMs` is dropped. Resolves when no connection is left.
+   */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+/** Rejects with the system's error, e.g. code EADDRINUSE. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const context: ListenerContext = {
+    handler: options.handler,
+    limits: { ...defaultLimits, ...options.limits },
+    log: options.log,
+    clock: options.clock,
+    date: new DateHeader(options.clock),
+    metrics: newListenerMetrics(),
+    turns: new TurnQueue(),
+    connections: new Set(),
+    nowMs: options.clock.monotonicMs(),
+    onEmpty() {},
+  };
+  const server = createServer({ allowHalfOpen: true });
+  await bind(server, options.host, options.port);
+  const listener = new HttpListener(context, server);
+  if (options.rawAccept === false || !acceptRaw(server, (socket) => listener.acceptPlain(socket))) {
+    server.on('connection', (socket) => readByEvents(socket, listener.acceptPlain(socket)));
+  }
+  return listener;
+}
+
+class HttpListener implements Listener {
+  readonly address: string;
+  readonly port: number;
+  private readonly context: ListenerContext;
+  private readonly server: Server;
+  private timer: Timer;
+  private accepting = true;
+
+  constructor(context: ListenerContext, server: Server) {
+    const bound = server.address() as AddressInfo;
+    this.address = bound.address;
+    this.port = bound.port;
+    this.context = context;
+    this.server = server;
+    // After start-up the server's errors are failed accepts (no descriptors left, say): later ones may do better.
+    server.on('error', (error) =>
+      context.log.error('accepting a connection failed', { error: error.message }),
+    );
+    this.timer = this.scheduleSweep();
+  }
+
+  get connectionCount(): number {
+    return this.context.connections.size;
+  }
+  get metrics(): Readonly<ListenerMetrics> {
+    return this.context.metrics;
+  }
+
+  acceptPlain(socket: Socket): RawInput {
+    const { context } = this;
+    if (!this.admit(context.connections.size, socket)) return ignored;
+    const connection = new SocketConnection(context, socket, false, undefined, openConnection);
+    context.connections.add(connection);
+    return connection;
+  }
+
+  private admit(open: number, socket: Socket): boolean {
+    const { metrics, limits } = this.context;
+    metrics.accepted++;
+    if (!this.accepting || open >= limits.connections) {
+      metrics.refusedConnections++;
+      socket.on('error', () => {});
+      socket.destroy();
+      return false;
+    }
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.stopAccepting();
+    for (const connection of this.context.connections) connection.destroy();
+    await this.empty();
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    this.stopAccepting();
+    for (const connection of [...this.context.connections]) connection.protocol.drain();
+    const deadline = this.context.clock.schedule(deadlineMs, () => {
+      for (const connection of this.context.connections) connection.destroy();
+    });
+    await this.empty();
+    deadline.cancel();
+  }
+
+  private stopAccepting(): void {
+    if (!this.accepting) return;
+    this.accepting = false;
+    this.server.close();
+  }
+
+  private async empty(): Promise<void> {
+    if (this.context.connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        const earlier = this.context.onEmpty;
+        this.context.onEmpty = () => {
+          earlier();
+          resolve();
+        };
+      });
+    }
+    this.timer.cancel();
+  }
+
+  /** The next turn of the wall clock's second. */
+  private scheduleSweep(): Timer {
+    const { clock } = this.context;
+    return clock.schedule(1000 - (clock.wallTimeMs() % 1000), () => {
+      this.timer = this.scheduleSweep();
+      this.sweep();
+    });
+  }
+
+  private sweep(): void {
+    const { context } = this;
+    context.date.update();
+    context.nowMs = context.clock.monotonicMs();
+    for (const connection of context.connections) connection.protocol.sweep(context.nowMs);
+  }
+}
+
+const ignored: RawInput = { receive() {} };
+
+function openConnection(connection: SocketConnection): Protocol {
+  return new ConnectionOpener(connection);
+}
+
+function readByEvents(socket: Socket, input: RawInput): void {
+  socket.on('data', (bytes: Buffer) => input.receive(bytes, 0, bytes.length));
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
