@@ -83,7 +83,10 @@ export interface RaftNode {
   reportUnreachable(id: MemberId): void;
   /** The outcome of sending a snapshot message. */
   reportSnapshot(id: MemberId, sent: boolean): void;
-  /** To be called when a conf-change entry is applied; returns the configuration now in force. */
+  /**
+   * To be called when a conf-change entry is applied, before `applied`; returns the configuration now in force. Throws a
+   * ConfChangeError, and changes nothing, if the one in force does not allow the change.
+   */
   applyConfChange(change: ConfChange | ConfChangeV2): ConfState;
   hasReady(): boolean;
   /** Takes the next batch; call only when hasReady(). */
@@ -101,4 +104,12 @@ export interface RaftNode {
   readonly term: number;
   readonly commit: number;
   readonly lastIndex: number;
+  /** First index that is not compacted away; lastIndex + 1 for an empty log. */
+  readonly firstIndex: number;
+  /** The log up to here is durable on this member's own disk, whatever writes are in flight. */
+  readonly durableIndex: number;
+  /** In force now: changed by applyConfChange and by a received snapshot. */
+  readonly configuration: ConfState;
+  /** The term of the entry at `index`; undefined if it is compacted away or not there yet. */
+  termAt(index: number): number | undefined;
 }

@@ -127,7 +127,11 @@ export type ProposeOutcome =
         | 'no-leader'
         | 'leader-transfer-in-progress'
         | 'too-many-uncommitted-bytes'
-        | 'not-in-configuration';
+        | 'not-in-configuration'
+        /** Another configuration change is not applied yet (only known to a leader). */
+        | 'conf-change-in-progress'
+        /** The configuration in force does not allow the change (only known to a leader). */
+        | 'conf-change-not-allowed';
     };
 
 /**

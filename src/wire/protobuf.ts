@@ -215,7 +215,7 @@ export class Writer {
     if (this.#position + count <= this.#buffer.length) return;
     const used = this.length;
     const needed = used + count;
-    const grown = new Uint8Array(needed * 2 > SLAB_BYTES ? needed * 2 : SLAB_BYTES);
+    const grown = new Uint8Array(Math.max(needed * 2, SLAB_BYTES));
     grown.set(this.#buffer.subarray(this.#start, this.#position));
     this.#buffer = grown;
     this.#start = 0;
