@@ -51,7 +51,9 @@ async function serveOne(t: TestContext, program: Program, flags: readonly string
 /** The cluster's version is a write to the store that comes soon after the start: until then indexes are not settled. */
 async function decided(url: string): Promise<void> {
   const client = new V2Client(url);
-  await until('the cluster version', async () => /"etcdcluster":"\d/.test((await client.get('/version')).text));
+  await until('the cluster version', async () =>
+    /"etcdcluster":"\d/.test((await client.get('/version')).text),
+  );
   client.close();
 }
 
@@ -67,7 +69,9 @@ async function serveCluster(t: TestContext, program: Program, script: Script): P
   const inOrder = [leader, ...cluster.members.filter((member) => member !== leader)];
   const answer = await leader.client.get('/v2/members');
   const masks = new Map<string, string>();
-  const { members } = JSON.parse(answer.text) as { members: { id: string; name: string; peerURLs: string[] }[] };
+  const { members } = JSON.parse(answer.text) as {
+    members: { id: string; name: string; peerURLs: string[] }[];
+  };
   for (const { id, name } of members) {
     const at = inOrder.findIndex((member) => member.name === name);
     masks.set(id, `<id ${at}>`);
@@ -83,7 +87,9 @@ async function serveCluster(t: TestContext, program: Program, script: Script): P
 
 async function play(t: TestContext, program: Program, script: Script): Promise<Script> {
   const served =
-    script.memberCount === 1 ? await serveOne(t, program, script.flags) : await serveCluster(t, program, script);
+    script.memberCount === 1
+      ? await serveOne(t, program, script.flags)
+      : await serveCluster(t, program, script);
   return runScript(script, served.ports, served.names);
 }
 

@@ -98,7 +98,7 @@ export function renderResponse(response: RawResponse, names: Names, method: stri
 
 export function renderBody(body: Buffer, names: Names): readonly string[] {
   if (body.length === 0) return [];
-  const text = mask(withoutTimes(body.toString('utf8')), names);
+  const text = membersByName(body.toString('utf8'), (part) => mask(withoutTimes(part), names));
   if (text.length > bodyShownMax) {
     return [`| (${text.length} characters, SHA-256 ${createHash('sha256').update(text).digest('hex')})`];
   }
@@ -120,7 +120,11 @@ export function renderShape(response: RawResponse, names: Names): readonly strin
   const body = Buffer.from(shaped);
   const headers = response.headers.filter(([name]) => name !== 'Content-Length');
   const hasLength = headerOf(response, 'content-length') === String(response.body.length);
-  return [...renderHead({ ...response, headers }, names), ...(hasLength ? [] : ['(no length)']), ...renderBody(body, names)];
+  return [
+    ...renderHead({ ...response, headers }, names),
+    ...(hasLength ? [] : ['(no length)']),
+    ...renderBody(body, names),
+  ];
 }
 
 /**
@@ -141,10 +145,24 @@ function withoutTimes(text: string): string {
   );
 }
 
-function mask(text: string, names: Names): string {
+/** Text with this run's ids and addresses replaced by their names. */
+export function mask(text: string, names: Names): string {
   let masked = text;
   for (const [printed, name] of names.masks) masked = masked.replaceAll(printed, name);
   return masked;
+}
+
+/**
+ * Members are listed by id, and ids differ from run to run where ports do: a list in the order of its ids is put in the order of
+ * the names it has in the transcript. A list in another order stays as it is, and so differs.
+ */
+function membersByName(text: string, rename: (part: string) => string): string {
+  const list = /^\{"members":\[(\{.*\})\]\}\n$/.exec(text)?.[1];
+  if (list === undefined) return rename(text);
+  const members = list.split(/(?<=\}),(?=\{)/);
+  const isById = members.every((member, at) => at === 0 || members[at - 1]! < member);
+  const renamed = members.map(rename);
+  return `{"members":[${(isById ? renamed.sort() : renamed).join(',')}]}\n`;
 }
 
 function isHttpDate(value: string): boolean {

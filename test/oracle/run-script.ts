@@ -1,8 +1,13 @@
 /** Plays a script's steps against one server, or one cluster, and gives the script back with the answers that came. */
 
-import { type RawConnectOptions, RawConnection, type RawResponse, type ResponseHead } from '../support/raw-http.ts';
+import {
+  RawConnection,
+  type RawConnectOptions,
+  type RawResponse,
+  type ResponseHead,
+} from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
-import { type Names, renderBody, renderHead, renderResponse, renderShape } from './render-answer.ts';
+import { mask, type Names, renderBody, renderHead, renderResponse, renderShape } from './render-answer.ts';
 import type { Script, Step } from './script.ts';
 
 interface Watch {
@@ -24,7 +29,13 @@ export async function runScript(script: Script, ports: readonly number[], names:
   const steps: Step[] = [];
   try {
     for (const step of script.steps) {
-      steps.push({ ...step, answer: await player.play(step).catch((error) => [`failed: ${error.message}`]) });
+      const answer = await player.play(step).catch((error: Error) => [`failed: ${error.message}`]);
+      steps.push({ ...step, answer });
+      // What @let named stands in the answer before it already.
+      const named = steps.at(-2);
+      if (step.lines[0]!.startsWith('@let') && named !== undefined) {
+        steps[steps.length - 2] = { ...named, answer: named.answer.map((line) => mask(line, names)) };
+      }
     }
   } finally {
     player.end();
@@ -68,7 +79,7 @@ class Player {
         this.#watched(argument).connection.close();
         return [];
       case '@raw':
-        return this.#raw(Number(argument), unescape(lines.slice(1).join('\\r\\n')));
+        return this.#raw(Number(argument), unescaped(lines.slice(1).join('\\r\\n')));
       case '@shape': {
         const request = requestOf([words.join(' '), ...lines.slice(1)]);
         return renderShape(await this.#ask(request), this.#names);
@@ -96,7 +107,8 @@ class Player {
       }
       case '@let': {
         const found = new RegExp(words.slice(1).join(' ')).exec(this.#lastText)?.[1];
-        if (found === undefined) throw new Error(`nothing in the last answer matches, so there is no ${argument}`);
+        if (found === undefined)
+          throw new Error(`nothing in the last answer matches, so there is no ${argument}`);
         this.#kept.set(argument, found);
         this.#names.masks.set(found, `<${argument}>`);
         return [];
@@ -216,9 +228,10 @@ function requestOf(lines: readonly string[]): Request {
 }
 
 /** JavaScript's own escapes: \r \n \t \xNN \\ (the text is latin1, a character a byte). */
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\(x[0-9a-f]{2}|.)/g, (_, code: string) => {
-    if (code.startsWith('x') && code.length === 3) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    if (code.startsWith('x') && code.length === 3)
+      return String.fromCharCode(Number.parseInt(code.slice(1), 16));
     return { r: '\r', n: '\n', t: '\t', '0': '\0' }[code] ?? code;
   });
 }
