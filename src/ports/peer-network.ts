@@ -50,3 +50,16 @@ export interface ClusterProbe {
     timeoutMs: number,
   ): Promise<{ readonly server: string; readonly cluster: string }>;
 }
+
+/** No URL gave a usable answer. */
+export class PeerProbeError extends Error {
+  /** What went wrong with each URL, in the order asked. */
+  readonly failures: readonly { readonly url: string; readonly reason: string }[];
+  constructor(what: string, failures: readonly { readonly url: string; readonly reason: string }[]) {
+    super(
+      `could not get ${what} from ${failures.map(({ url, reason }) => `${url} (${reason})`).join(', ') || 'no URL'}`,
+    );
+    this.name = 'PeerProbeError';
+    this.failures = failures;
+  }
+}

@@ -1,0 +1,72 @@
+/** POST /raft: one message from a member that has no stream to us. 204 once raft has it. */
+import type { HttpExchange } from '../net/http-exchange.ts';
+import type { Message } from '../raft/types.ts';
+import { decodeMessage } from '../wire/raftpb.ts';
+import { formatId } from './id-text.ts';
+import { addRemoteFromHeaders, type IncomingPeers } from './incoming-peers.ts';
+import { allowMethod, answerJson, answerText } from './peer-answers.ts';
+import type { PeerEnvironment } from './peer-environment.ts';
+import { refuseByHeaders } from './peer-headers.ts';
+
+export function handleMessage(
+  environment: PeerEnvironment,
+  peers: IncomingPeers,
+  exchange: HttpExchange,
+): void {
+  if (!allowMethod(exchange, 'POST')) return;
+  const headers = `X-Etcd-Cluster-ID: ${formatId(environment.clusterId)}\r\n`;
+  const refusal = refuseByHeaders(environment, peers.repeatedLog, (name) => exchange.header(name));
+  if (refusal !== undefined) {
+    answerText(exchange, 412, refusal, headers);
+    return;
+  }
+  addRemoteFromHeaders(peers, exchange);
+  exchange.readBody(environment.limits.messageBytes, (body) => {
+    const message = decode(environment, body);
+    if (message === undefined) {
+      answerText(exchange, 400, 'error unmarshalling raft message', headers);
+      return;
+    }
+    const counters = peers.peer(message.from)?.counters;
+    if (counters !== undefined) counters.receivedBytes += body.length;
+    if (message.type === 'snapshot') {
+      environment.log.error('refused a snapshot without a v3 database from a member that may be etcd', {
+        'remote-peer-id': formatId(message.from),
+      });
+      answerText(exchange, 501, 'snapshots are taken at /raft/snapshot only', headers);
+      return;
+    }
+    const rejection = deliver(environment, message, body.length);
+    if (rejection === undefined) exchange.send(204, headers, '');
+    else answerJson(exchange, 403, `{"message":"${rejection}"}`, headers);
+  });
+}
+
+function decode(environment: PeerEnvironment, body: Uint8Array): Message | undefined {
+  try {
+    return decodeMessage(body);
+  } catch (error) {
+    environment.log.warn('failed to unmarshal raft message', { error: (error as Error).message });
+    return undefined;
+  }
+}
+
+/** Hands the message to raft, or says why not in etcd's words. */
+export function deliver(environment: PeerEnvironment, message: Message, bytes: number): string | undefined {
+  const { handlers, memberId, log } = environment;
+  const facts = { 'remote-peer-id': formatId(message.from), 'message-type': message.type };
+  if (handlers().isRemoved(message.from)) {
+    log.warn('rejected raft message from removed member', facts);
+    return 'cannot process message from removed member';
+  }
+  if (message.to !== memberId) {
+    log.warn('rejected raft message to mismatch member', {
+      ...facts,
+      'mismatch-member-id': formatId(message.to),
+    });
+    return 'cannot process message to mismatch member';
+  }
+  if (message.type === 'append') environment.receivedAppends.record(environment.clock.monotonicMs(), bytes);
+  handlers().onMessage(message);
+  return undefined;
+}

@@ -1,0 +1,130 @@
+/** A member reduced to its network: a PeerNetwork behind a listener, which keeps what raft would be told. */
+import type { TestContext } from 'node:test';
+import {
+  createPeerNetwork,
+  type HttpPeerNetwork,
+  type PeerNetworkOptions,
+} from '../../src/peer/peer-network.ts';
+import { nodeClock } from '../../src/platform/node-clock.ts';
+import type { MemberId, Message } from '../../src/raft/types.ts';
+import { serveWithNodeHttp, type TestServer } from './node-http-server.ts';
+import { RecordingLog } from './recording-log.ts';
+
+export const CLUSTER_ID = 0xcdf818194e3a8c32n;
+
+export interface TestMember {
+  readonly id: MemberId;
+  readonly network: HttpPeerNetwork;
+  readonly server: TestServer;
+  readonly log: RecordingLog;
+  readonly received: Message[];
+  readonly removed: Set<MemberId>;
+  readonly events: string[];
+  /** Resolves once `condition` holds; looked at whenever something happens to this member. */
+  until(condition: () => boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TestMemberOptions extends Partial<PeerNetworkOptions> {
+  readonly port?: number;
+  /** Runs for each message before it is kept; may throw nothing. */
+  readonly onMessage?: (message: Message) => void;
+}
+
+export async function startMember(
+  t: TestContext,
+  id: MemberId,
+  { port = 0, onMessage, ...options }: TestMemberOptions = {},
+): Promise<TestMember> {
+  const log = new RecordingLog();
+  const received: Message[] = [];
+  const events: string[] = [];
+  const removed = new Set<MemberId>();
+  const waiting = new Set<() => void>();
+  const happened = (): void => {
+    for (const look of waiting) look();
+  };
+  const ownPeerURLs: string[] = [];
+  const network = createPeerNetwork({
+    memberId: id,
+    clusterId: CLUSTER_ID,
+    serverVersion: '3.4.23',
+    minClusterVersion: '3.0.0',
+    ownPeerURLs,
+    clock: nodeClock,
+    log,
+    members: () => [
+      { id, name: `m${id}`, peerURLs: ownPeerURLs, clientURLs: ['http://127.0.0.1:1'], isLearner: false },
+    ],
+    versionInfo: () => ({ server: '3.4.23', cluster: '3.4.0' }),
+    promoteMember: (_id, done) => done({ ok: true }),
+    ...options,
+  });
+  const server = await serveWithNodeHttp(network.handler, port);
+  ownPeerURLs.push(server.url);
+  network.start({
+    onMessage(message) {
+      onMessage?.(message);
+      received.push(message);
+      happened();
+    },
+    onUnreachable(peer) {
+      events.push(`unreachable ${peer}`);
+      happened();
+    },
+    onSnapshotSent(peer, ok) {
+      events.push(`snapshot ${peer} ${ok ? 'sent' : 'failed'}`);
+      happened();
+    },
+    isRemoved: (peer) => removed.has(peer),
+    onGone() {
+      events.push('gone');
+      happened();
+    },
+  });
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= network.stop().then(() => server.close());
+    return closing;
+  };
+  t.after(close);
+  return {
+    id,
+    network,
+    server,
+    log,
+    received,
+    removed,
+    events,
+    close,
+    until: (condition) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (!condition()) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+      }),
+  };
+}
+
+/** Makes each know the other, and waits until all four streams are up. */
+export async function connect(a: TestMember, b: TestMember): Promise<void> {
+  a.network.addPeer(b.id, [b.server.url]);
+  b.network.addPeer(a.id, [a.server.url]);
+  await Promise.all([streamsUp(a, b.id), streamsUp(b, a.id)]);
+}
+
+/** Both writers of `member` towards `peer` are attached. */
+export async function streamsUp(member: TestMember, peer: MemberId): Promise<void> {
+  for (const type of ['stream MsgApp v2', 'stream Message']) {
+    await member.log.line(
+      (line) =>
+        line.message === 'established TCP streaming connection with remote peer' &&
+        line['stream-writer-type'] === type &&
+        line['remote-peer-id'] === peer.toString(16),
+    );
+  }
+}
