@@ -1,0 +1,50 @@
+/** Counts of /v2/keys requests by method: plain numbers on the hot path, read when metrics are asked for. */
+import { DurationHistogram, exponentialBounds } from './duration-histogram.ts';
+
+export type KeyMethod = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+
+export interface MethodTraffic {
+  /** Requests with good parameters, watches aside. */
+  received: number;
+  /** By HTTP status. */
+  readonly failed: Map<number, number>;
+  readonly durations: DurationHistogram;
+}
+
+export class KeyTraffic {
+  readonly methods: Readonly<Record<KeyMethod, MethodTraffic>> = {
+    GET: methodTraffic(),
+    HEAD: methodTraffic(),
+    PUT: methodTraffic(),
+    POST: methodTraffic(),
+    DELETE: methodTraffic(),
+  };
+
+  succeeded(method: KeyMethod, durationMs: number): void {
+    const traffic = this.methods[method];
+    traffic.received++;
+    traffic.durations.observe(durationMs / 1000);
+  }
+
+  failed(method: KeyMethod, status: number): void {
+    this.methods[method].received++;
+    this.#countFailure(method, status);
+  }
+
+  watchFailed(status: number): void {
+    this.#countFailure('GET', status);
+  }
+
+  #countFailure(method: KeyMethod, status: number): void {
+    const { failed } = this.methods[method];
+    failed.set(status, (failed.get(status) ?? 0) + 1);
+  }
+}
+
+function methodTraffic(): MethodTraffic {
+  return {
+    received: 0,
+    failed: new Map(),
+    durations: new DurationHistogram(exponentialBounds(0.0005, 13)),
+  };
+}

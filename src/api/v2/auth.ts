@@ -1,0 +1,24 @@
+/** /v2/auth while authentication is not part of this program: it is off, and what would change that is refused in a sentence. */
+import type { HttpExchange } from '../../net/http-exchange.ts';
+import type { QuorateServer } from '../../server/contract.ts';
+import { JSON_HEADERS, sendMessage, sendMethodNotAllowed } from '../http/answers.ts';
+
+const NOT_BUILT = 'v2 authentication is not available in this version: it is disabled and cannot be changed';
+
+export function serveAuthEnable(exchange: HttpExchange, server: QuorateServer): void {
+  if (exchange.method !== 'GET') {
+    serveAuthAccounts(exchange, server, 'GET,PUT,DELETE');
+    return;
+  }
+  exchange.send(200, JSON_HEADERS + clusterLine(server), '{"enabled":false}\n');
+}
+
+/** Users and roles: there are none, and none can be made. */
+export function serveAuthAccounts(exchange: HttpExchange, server: QuorateServer, allow: string): void {
+  if (allow.split(',').includes(exchange.method)) sendMessage(exchange, 501, NOT_BUILT, clusterLine(server));
+  else sendMethodNotAllowed(exchange, allow);
+}
+
+function clusterLine(server: QuorateServer): string {
+  return `X-Etcd-Cluster-Id: ${server.clusterId.toString(16)}\r\n`;
+}
