@@ -17,7 +17,7 @@ export function parseSwitch(text: string): boolean | undefined {
 
 /** A whole number; Go's prefixes 0x, 0o, 0b and 0, and underscores between digits. */
 export function parseInteger(text: string): number | undefined {
-  const match = /^([+-]?)(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|\d[\d_]*)$/.exec(text);
+  const match = /^([+-]?)(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|[1-9][\d_]*|0)$/.exec(text);
   if (match === null || /__|_$|^[+-]?_/.test(text)) return undefined;
   const digits = match[2]!.replaceAll('_', '');
   const octal = /^0[0-7]+$/.test(digits);
