@@ -160,7 +160,9 @@ function membersByName(text: string, rename: (part: string) => string): string {
   const list = /^\{"members":\[(\{.*\})\]\}\n$/.exec(text)?.[1];
   if (list === undefined) return rename(text);
   const members = list.split(/(?<=\}),(?=\{)/);
-  const isById = members.every((member, at) => at === 0 || members[at - 1]! < member);
+  // Ids are printed without leading zeros.
+  const ids = members.map((member) => BigInt(`0x${/"id":"([0-9a-f]+)"/.exec(member)?.[1] ?? '0'}`));
+  const isById = ids.every((id, at) => at === 0 || ids[at - 1]! < id);
   const renamed = members.map(rename);
   return `{"members":[${(isById ? renamed.sort() : renamed).join(',')}]}\n`;
 }
