@@ -29,9 +29,12 @@ export interface DiskFile {
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Writes all bytes at `position`. Not durable before `sync`. */
   write(bytes: Uint8Array, position: number): Promise<void>;
-  /** Writes all bytes at `position` and makes them durable (write + fdatasync, in as few hops as the platform can). */
+  /**
+   * Writes all bytes at `position` and resolves once they are durable, with the file size that reading them back needs; in
+   * one hop where the platform can. Says nothing about bytes that an earlier `write` put elsewhere in the file.
+   */
   writeDurably(bytes: Uint8Array, position: number): Promise<void>;
-  /** fdatasync: all written data and the file's size are durable once it resolves. */
+  /** fdatasync: all written data and the file's size are durable once it resolves. Never to be repeated after a failure. */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   /** Size in bytes. */

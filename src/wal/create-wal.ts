@@ -1,0 +1,58 @@
+/** Makes a new log. The folder appears under its name only when the first segment in it is complete and durable. */
+
+import type { Disk } from '../ports/disk.ts';
+import { parentFolder } from './data-directory.ts';
+import { lockSegment } from './open-wal.ts';
+import { walExists } from './read-log.ts';
+import { RecordEncoder, type WalMetadata } from './record-encoder.ts';
+import { Segment } from './segment.ts';
+import { segmentName } from './segment-name.ts';
+import { Wal, type WalOptions } from './wal.ts';
+import { WalExistsError } from './wal-errors.ts';
+
+/**
+ * `folder` is `<data directory>/member/wal`; its parent must exist. Throws a WalExistsError if there is a log, and DiskErrors.
+ */
+export async function createWal(
+  disk: Disk,
+  folder: string,
+  metadata: WalMetadata,
+  options: WalOptions,
+): Promise<Wal> {
+  if (await walExists(disk, folder)) throw new WalExistsError(folder);
+  const temporary = `${folder}.tmp`;
+  await disk.remove(temporary);
+  await disk.makeDirectory(temporary);
+
+  const name = segmentName(0, 0);
+  const encoder = new RecordEncoder(0);
+  encoder.crcRecord();
+  encoder.metadata(metadata);
+  encoder.snapshotMark({ index: 0, term: 0 });
+  const head = encoder.take();
+  const file = await disk.create(`${temporary}/${name.name}`);
+  try {
+    await file.writeDurably(head, 0);
+    await disk.syncDirectory(temporary);
+    await disk.remove(folder);
+    await disk.rename(temporary, folder);
+    await disk.syncDirectory(parentFolder(folder));
+    const lock = await lockSegment(disk, folder, name);
+    return new Wal(
+      disk,
+      folder,
+      {
+        metadata,
+        hardState: undefined,
+        lastIndex: 0,
+        crc: encoder.crc,
+        segments: [name],
+        openTail: (segment) => new Segment(file, lock, name, head.length, head.length, segment),
+      },
+      options,
+    );
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
