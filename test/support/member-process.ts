@@ -16,6 +16,14 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+export interface ProcessPlace {
+  /** Put before the command, e.g. ['ip', 'netns', 'exec', 'a']; must exec, so that the process id stays the member's. */
+  readonly prefix?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The working directory. */
+  readonly folder?: string;
+}
+
 interface LogWaiter {
   readonly text: string | RegExp;
   readonly from: number;
@@ -31,9 +39,7 @@ export class MemberProcess {
   readonly program: Program;
   /** Flags as started, the program's extra ones aside; may be changed between two starts. */
   flags: readonly string[];
-  /** Put before the command, e.g. ['ip', 'netns', 'exec', 'a']; must exec, so that the process id stays the member's. */
-  readonly prefix: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  readonly #place: ProcessPlace;
   /** Everything printed by all runs so far. */
   log = '';
   #child: ChildProcess | undefined;
@@ -41,16 +47,10 @@ export class MemberProcess {
   #startOffset = 0;
   readonly #waiters = new Set<LogWaiter>();
 
-  constructor(
-    program: Program,
-    flags: readonly string[],
-    prefix: readonly string[] = [],
-    environment: Readonly<Record<string, string>> = {},
-  ) {
+  constructor(program: Program, flags: readonly string[], place: ProcessPlace = {}) {
     this.program = program;
     this.flags = flags;
-    this.prefix = prefix;
-    this.environment = environment;
+    this.#place = place;
   }
 
   get pid(): number {
@@ -73,14 +73,15 @@ export class MemberProcess {
     if (this.#child !== undefined) throw new Error('the member is running already');
     this.#startOffset = this.log.length;
     const [command, ...args] = [
-      ...this.prefix,
+      ...(this.#place.prefix ?? []),
       this.program.command,
       ...this.flags,
       ...this.program.extraFlags,
     ];
     const child = spawn(command!, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...this.environment },
+      env: { ...process.env, ...this.#place.environment },
+      cwd: this.#place.folder,
     });
     this.#child = child;
     running.add(child);
