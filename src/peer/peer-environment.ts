@@ -11,8 +11,6 @@ export interface PeerLimits {
   readonly dialTimeoutMs: number;
   /** Silence after which a stream is taken for dead; the other side sends a heartbeat three times as often. */
   readonly readTimeoutMs: number;
-  /** A stream whose peer takes nothing for so long is closed. */
-  readonly writeTimeoutMs: number;
   /** Between two attempts to open the same stream. */
   readonly retryMs: number;
   /** Requests in flight to one peer while its streams are down. */
@@ -33,7 +31,6 @@ export interface PeerLimits {
 export const DEFAULT_PEER_LIMITS: PeerLimits = {
   dialTimeoutMs: 2000,
   readTimeoutMs: 5000,
-  writeTimeoutMs: 5000,
   retryMs: 100,
   pipelineRequests: 4,
   pipelineQueue: 64,

@@ -7,6 +7,7 @@
  */
 import type { ConnectionOptions } from 'node:tls';
 import type { HttpHandler } from '../net/http-exchange.ts';
+import type { Limits } from '../net/limits.ts';
 import type { PeerCertificate } from '../net/peer-certificate.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -45,6 +46,17 @@ export interface PeerNetworkOptions {
   readonly promoteMember: (id: MemberId, done: (outcome: PromoteOutcome) => void) => void;
   /** Why a client with this certificate may not speak on the peer port (allowed common names), undefined if it may. */
   readonly refuseCertificate?: (certificate: PeerCertificate | undefined) => string | undefined;
+}
+
+/**
+ * What the peer port's listener should differ in from one for clients: a stream whose peer takes nothing is given up after
+ * `writeTimeoutMs` (etcd: --raft-write-timeout, 5 s), and only far beyond our own bound of pending bytes.
+ */
+export function peerListenerLimits(writeTimeoutMs = 5000): Partial<Limits> {
+  return {
+    writeStallTimeoutMs: writeTimeoutMs,
+    pendingOutputBytesMax: 4 * DEFAULT_PEER_LIMITS.streamPendingBytes,
+  };
 }
 
 /** A leader's view of one follower; the fields of the server's FollowerStats. */

@@ -24,9 +24,4 @@ export class RepeatedLog {
     this.#loggedAtMs.set(key, nowMs);
     return true;
   }
-
-  /** The next occurrence is news again. */
-  forget(key: string): void {
-    this.#loggedAtMs.delete(key);
-  }
 }

@@ -47,10 +47,6 @@ export class StreamWriter {
   readonly #kind: StreamKind;
   #attached: Attachment | undefined;
   #queued: Message[] = [];
-  #writtenBytes = 0;
-  /** Bytes the peer had taken at the last look, and when it last took some. */
-  #takenBytes = 0;
-  #takenAtMs = 0;
   #wroteSinceHeartbeat = false;
   #dropping = false;
 
@@ -66,7 +62,7 @@ export class StreamWriter {
   }
 
   attach(stream: HttpStream, remoteAddress: string): void {
-    const { clock, log } = this.#environment;
+    const { log } = this.#environment;
     const replaced = this.#detach();
     if (replaced !== undefined) {
       log.info(
@@ -77,9 +73,6 @@ export class StreamWriter {
     }
     const attachment = { stream, encoder: this.#kind.createEncoder(), remoteAddress };
     this.#attached = attachment;
-    this.#writtenBytes = 0;
-    this.#takenBytes = 0;
-    this.#takenAtMs = clock.monotonicMs();
     this.#wroteSinceHeartbeat = false;
     this.#dropping = false;
     this.#peer.status.activate();
@@ -131,19 +124,10 @@ export class StreamWriter {
     for (let i = 0; i < count; i++) sentAppends.record(nowMs, bytesEach);
   }
 
-  /** Called a few times in every read timeout: keeps an idle stream alive and gives up on a stuck one. */
+  /** Called a few times in every read timeout: keeps an idle stream alive. */
   tick(): void {
     const attached = this.#attached;
     if (attached === undefined) return;
-    const nowMs = this.#environment.clock.monotonicMs();
-    const taken = this.#writtenBytes - attached.stream.pendingBytes;
-    if (taken > this.#takenBytes || attached.stream.pendingBytes === 0) {
-      this.#takenBytes = taken;
-      this.#takenAtMs = nowMs;
-    } else if (nowMs - this.#takenAtMs >= this.#environment.limits.writeTimeoutMs) {
-      this.#fail('write', `the peer took no data for ${Math.round(nowMs - this.#takenAtMs)} ms`);
-      return;
-    }
     if (this.#wroteSinceHeartbeat) this.#wroteSinceHeartbeat = false;
     else {
       this.#write(attached, attached.encoder.heartbeat());
@@ -157,7 +141,6 @@ export class StreamWriter {
   }
 
   #write(attached: Attachment, bytes: Uint8Array): void {
-    this.#writtenBytes += bytes.length;
     this.#wroteSinceHeartbeat = true;
     this.#peer.counters.sentBytes += bytes.length;
     attached.stream.write(bytes);

@@ -5,6 +5,8 @@ import { AppendStreamDecoder, appendStream } from '../../src/peer/append-stream.
 import { ItemReader } from '../../src/peer/item-reader.ts';
 import { MessageStreamDecoder, messageStream } from '../../src/peer/message-stream.ts';
 import type { Entry, Message } from '../../src/raft/types.ts';
+import { everyKind } from './every-kind.ts';
+import { plain } from './plain.ts';
 
 type Append = Message & { readonly type: 'append' };
 
@@ -61,14 +63,6 @@ const appendsArbitrary: fc.Arbitrary<Append[]> = fc
 function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   const ends = [...places.map((place) => place % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
   return ends.map((end, i) => bytes.slice(i === 0 ? 0 : ends[i - 1]!, end));
-}
-
-/** For comparison: a Buffer and a Uint8Array with the same bytes are the same. */
-function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
 }
 
 test('appends come out of the stream as they went in, however the bytes are cut', () => {
@@ -240,26 +234,3 @@ test('items are handed out whole and in order', () => {
     ),
   );
 });
-
-/** One message of each kind that members send each other. */
-export function everyKind(from: bigint, to: bigint): Message[] {
-  const data = Buffer.from('some data');
-  const context = Uint8Array.of(1, 2, 3);
-  const entries: Entry[] = [{ index: 4, term: 1, type: 'normal', data }];
-  return [
-    { type: 'propose', from, to, term: 0, entries: [{ type: 'normal', data }] },
-    { type: 'append', from, to, term: 1, previousIndex: 3, previousTerm: 1, entries, commit: 3 },
-    { type: 'append-response', from, to, term: 1, index: 3, reject: false, rejectHint: 0, hintTerm: 0 },
-    { type: 'append-response', from, to, term: 1, index: 3, reject: true, rejectHint: 2, hintTerm: 1 },
-    { type: 'heartbeat', from, to, term: 1, commit: 3, context },
-    { type: 'heartbeat-response', from, to, term: 1, context },
-    { type: 'vote', from, to, term: 2, lastIndex: 3, lastTerm: 1, transfer: false },
-    { type: 'pre-vote', from, to, term: 2, lastIndex: 3, lastTerm: 1, transfer: false },
-    { type: 'vote-response', from, to, term: 2, reject: true },
-    { type: 'pre-vote-response', from, to, term: 2, reject: false },
-    { type: 'read-index', from, to, term: 0, context },
-    { type: 'read-index-response', from, to, term: 1, index: 9, context },
-    { type: 'transfer-leader', from, to, term: 1, transferee: from },
-    { type: 'timeout-now', from, to, term: 1 },
-  ];
-}

@@ -1,13 +1,14 @@
 /** A member reduced to its network: a PeerNetwork behind a listener, which keeps what raft would be told. */
 import type { TestContext } from 'node:test';
+import { type Listener, listen } from '../../src/net/listener.ts';
 import {
   createPeerNetwork,
   type HttpPeerNetwork,
   type PeerNetworkOptions,
+  peerListenerLimits,
 } from '../../src/peer/peer-network.ts';
 import { nodeClock } from '../../src/platform/node-clock.ts';
 import type { MemberId, Message } from '../../src/raft/types.ts';
-import { serveWithNodeHttp, type TestServer } from './node-http-server.ts';
 import { RecordingLog } from './recording-log.ts';
 
 export const CLUSTER_ID = 0xcdf818194e3a8c32n;
@@ -15,7 +16,8 @@ export const CLUSTER_ID = 0xcdf818194e3a8c32n;
 export interface TestMember {
   readonly id: MemberId;
   readonly network: HttpPeerNetwork;
-  readonly server: TestServer;
+  readonly url: string;
+  readonly listener: Listener;
   readonly log: RecordingLog;
   readonly received: Message[];
   readonly removed: Set<MemberId>;
@@ -60,8 +62,16 @@ export async function startMember(
     promoteMember: (_id, done) => done({ ok: true }),
     ...options,
   });
-  const server = await serveWithNodeHttp(network.handler, port);
-  ownPeerURLs.push(server.url);
+  const listener = await listen({
+    host: '127.0.0.1',
+    port,
+    handler: network.handler,
+    limits: peerListenerLimits(),
+    log,
+    clock: nodeClock,
+  });
+  const url = `http://127.0.0.1:${listener.port}`;
+  ownPeerURLs.push(url);
   network.start({
     onMessage(message) {
       onMessage?.(message);
@@ -84,14 +94,15 @@ export async function startMember(
   });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closing ??= network.stop().then(() => server.close());
+    closing ??= network.stop().then(() => listener.close());
     return closing;
   };
   t.after(close);
   return {
     id,
     network,
-    server,
+    url,
+    listener,
     log,
     received,
     removed,
@@ -112,8 +123,8 @@ export async function startMember(
 
 /** Makes each know the other, and waits until all four streams are up. */
 export async function connect(a: TestMember, b: TestMember): Promise<void> {
-  a.network.addPeer(b.id, [b.server.url]);
-  b.network.addPeer(a.id, [a.server.url]);
+  a.network.addPeer(b.id, [b.url]);
+  b.network.addPeer(a.id, [a.url]);
   await Promise.all([streamsUp(a, b.id), streamsUp(b, a.id)]);
 }
 
