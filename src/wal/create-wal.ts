@@ -5,7 +5,7 @@ import { parentFolder } from './data-directory.ts';
 import { lockSegment } from './open-wal.ts';
 import { walExists } from './read-log.ts';
 import { RecordEncoder, type WalMetadata } from './record-encoder.ts';
-import { Segment } from './segment.ts';
+import { Segment, type SegmentOptions } from './segment.ts';
 import { segmentName } from './segment-name.ts';
 import { Wal, type WalOptions } from './wal.ts';
 import { WalExistsError } from './wal-errors.ts';
@@ -30,29 +30,27 @@ export async function createWal(
   encoder.metadata(metadata);
   encoder.snapshotMark({ index: 0, term: 0 });
   const head = encoder.take();
-  const file = await disk.create(`${temporary}/${name.name}`);
+  const fresh = await disk.create(`${temporary}/${name.name}`);
   try {
-    await file.writeDurably(head, 0);
-    await disk.syncDirectory(temporary);
-    await disk.remove(folder);
-    await disk.rename(temporary, folder);
-    await disk.syncDirectory(parentFolder(folder));
-    const lock = await lockSegment(disk, folder, name);
-    return new Wal(
-      disk,
-      folder,
-      {
-        metadata,
-        hardState: undefined,
-        lastIndex: 0,
-        crc: encoder.crc,
-        segments: [name],
-        openTail: (segment) => new Segment(file, lock, name, head.length, head.length, segment),
-      },
-      options,
-    );
+    await fresh.writeDurably(head, 0);
+  } finally {
+    await fresh.close();
+  }
+  await disk.syncDirectory(temporary);
+  await disk.remove(folder);
+  await disk.rename(temporary, folder);
+  await disk.syncDirectory(parentFolder(folder));
+
+  const lock = await lockSegment(disk, folder, name);
+  try {
+    // Opened again, so that errors name the file as it is called now.
+    const file = await disk.open(`${folder}/${name.name}`);
+    const openTail = (segment: SegmentOptions) =>
+      new Segment(file, lock, name, head.length, head.length, segment);
+    const start = { metadata, hardState: undefined, lastIndex: 0, crc: encoder.crc, segments: [name] };
+    return new Wal(disk, folder, { ...start, openTail }, options);
   } catch (error) {
-    await file.close();
+    await lock.release();
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Reads one segment from its start, record by record, in pieces of a megabyte: between two pieces the event loop turns.
+ * Reads one segment from its start, record by record, in pieces of half a megabyte: between two pieces the event loop turns.
  * Stops at the first byte that is no record and says how it looks there; what that means is for others to judge.
  */
 
@@ -16,7 +16,7 @@ import {
   type Record,
 } from './record.ts';
 
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 512 * 1024;
 
 /** How a segment ends. */
 export type ScanStop =

@@ -1,7 +1,7 @@
 /** One open segment file: where its records end, the zeros ahead of them, and the lock that keeps other servers away. */
 
 import type { Disk, DiskError, DiskFile, DiskLock } from '../ports/disk.ts';
-import type { SegmentName } from './segment-name.ts';
+import { type SegmentName, segmentName } from './segment-name.ts';
 import { ZeroAhead } from './zero-ahead.ts';
 
 export interface SegmentOptions {
@@ -16,15 +16,14 @@ export class Segment {
   readonly file: DiskFile;
   readonly zeros: ZeroAhead;
   readonly #lock: DiskLock;
-  /** Set once the file has its final name. */
-  name: SegmentName | undefined;
+  name: SegmentName;
   /** Where the next write goes: everything before is written or being written. */
   position: number;
 
   constructor(
     file: DiskFile,
     lock: DiskLock,
-    name: SegmentName | undefined,
+    name: SegmentName,
     position: number,
     size: number,
     options: SegmentOptions,
@@ -67,12 +66,22 @@ export class SegmentSupply {
   #preparing: Promise<void> | undefined;
   #ready: Segment | undefined;
   #closed = false;
+  /** Of the segment prepared next. One number is never prepared twice while its file may still carry the temporary name. */
+  #sequence: number;
   /** Not before the present segment has this length: pushed on by a failure. */
   #startAt: number;
 
-  constructor(disk: Disk, folder: string, options: SegmentOptions, onError: (error: unknown) => void) {
+  /** `sequence` is that of the first segment to prepare. */
+  constructor(
+    disk: Disk,
+    folder: string,
+    sequence: number,
+    options: SegmentOptions,
+    onError: (error: unknown) => void,
+  ) {
     this.#disk = disk;
     this.#folder = folder;
+    this.#sequence = sequence;
     this.#options = options;
     this.#onError = onError;
     this.#startAt = options.segmentBytes / 2;
@@ -82,10 +91,10 @@ export class SegmentSupply {
     return `${this.#folder}/${sequence % 2}.tmp`;
   }
 
-  /** To be called as the present segment grows; `sequence` is the next one's. */
-  advance(position: number, sequence: number): void {
+  /** To be called as the segment before the prepared one grows. */
+  advance(position: number): void {
     if (this.#closed || this.#ready || this.#preparing || position < this.#startAt) return;
-    this.#preparing = this.#prepare(this.temporaryPath(sequence))
+    this.#preparing = this.#prepare(this.temporaryPath(this.#sequence))
       .catch((error: unknown) => {
         this.#startAt = position + this.#options.segmentBytes / 8;
         this.#onError(error);
@@ -99,9 +108,11 @@ export class SegmentSupply {
     return this.#ready !== undefined;
   }
 
-  take(): Segment {
+  /** Hands the prepared segment over, still under its temporary name, as the one that begins at `firstIndex`. */
+  take(firstIndex: number): Segment {
     const segment = this.#ready;
     if (segment === undefined) throw new Error('invariant: no segment is ready');
+    segment.name = segmentName(this.#sequence++, firstIndex);
     this.#ready = undefined;
     this.#startAt = this.#options.segmentBytes / 2;
     return segment;
@@ -126,7 +137,7 @@ export class SegmentSupply {
     const file = await this.#disk.create(path);
     try {
       const lock = await this.#disk.lock(path);
-      const segment = new Segment(file, lock, undefined, 0, 0, this.#options);
+      const segment = new Segment(file, lock, segmentName(this.#sequence, 0), 0, 0, this.#options);
       await segment.zeros.fill(this.#options.zeroAheadBytes);
       this.#ready = segment;
     } catch (error) {

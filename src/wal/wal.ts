@@ -17,7 +17,7 @@ import type { Log } from '../ports/log.ts';
 import type { Entry, HardState } from '../raft/types.ts';
 import { RecordEncoder, type SnapshotMark, type WalMetadata } from './record-encoder.ts';
 import { type Segment, type SegmentOptions, SegmentSupply } from './segment.ts';
-import { type SegmentName, segmentName } from './segment-name.ts';
+import type { SegmentName } from './segment-name.ts';
 
 export interface WalOptions {
   readonly log: Log;
@@ -106,7 +106,8 @@ export class Wal {
       zeroAheadBytes: Math.min(this.#segmentBytes, options.zeroAheadBytes ?? ZERO_AHEAD_BYTES_DEFAULT),
       onFillError: (error) => this.#onFillError(error),
     };
-    this.#supply = new SegmentSupply(disk, folder, segmentOptions, (error) =>
+    const nextSequence = start.segments.at(-1)!.sequence + 1;
+    this.#supply = new SegmentSupply(disk, folder, nextSequence, segmentOptions, (error) =>
       this.#log.warn('the next log segment could not be prepared; the present one goes on', {
         folder,
         error: String(error),
@@ -199,9 +200,12 @@ export class Wal {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
     await Promise.all(this.#background);
-    await this.#supply.close();
-    await this.#opening?.close();
-    await this.#tail.close();
+    try {
+      await this.#supply.close();
+      await this.#opening?.close();
+    } finally {
+      await this.#tail.close();
+    }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -224,8 +228,7 @@ export class Wal {
   #beginWrite(): void {
     this.#encoder.crcRecord();
     if (this.#tail.position < this.#segmentBytes || !this.#supply.isReady) return;
-    this.#opening = this.#supply.take();
-    this.#opening.name = segmentName(this.#tail.name!.sequence + 1, this.#lastIndex + 1);
+    this.#opening = this.#supply.take(this.#lastIndex + 1);
     this.#encoder.metadata(this.metadata);
     if (this.#hardState !== undefined) this.#encoder.state(this.#hardState);
   }
@@ -266,7 +269,7 @@ export class Wal {
     this.#inFlight = [];
     this.#bytesInFlight = undefined;
     this.#tail.zeros.advance();
-    this.#supply.advance(this.#tail.position, this.#tail.name!.sequence + 1);
+    if (this.#opening === undefined) this.#supply.advance(this.#tail.position);
     this.#pump();
     this.#settle();
   };
@@ -277,7 +280,7 @@ export class Wal {
   async #changeSegment(next: Segment, bytes: Uint8Array): Promise<void> {
     const previous = this.#tail;
     this.#tail = next;
-    const name = next.name!;
+    const name = next.name;
     const path = `${this.#folder}/${name.name}`;
     try {
       await next.file.writeDurably(bytes, 0);
@@ -292,7 +295,7 @@ export class Wal {
     this.#inBackground(
       previous.retire().catch((error: unknown) =>
         this.#log.warn('the end of a finished log segment could not be tidied up', {
-          file: `${this.#folder}/${previous.name!.name}`,
+          file: `${this.#folder}/${previous.name.name}`,
           error: String(error),
         }),
       ),
