@@ -18,7 +18,7 @@ export function handleSnapshot(
   exchange: HttpExchange,
 ): void {
   if (!allowMethod(exchange, 'POST')) return;
-  const headers = `X-Etcd-Cluster-ID: ${formatId(environment.clusterId)}\r\n`;
+  const headers = `X-Etcd-Cluster-Id: ${formatId(environment.clusterId)}\r\n`;
   const refusal = refuseByHeaders(environment, peers.repeatedLog, (name) => exchange.header(name));
   if (refusal !== undefined) {
     answerText(exchange, 412, refusal, headers);

@@ -17,7 +17,7 @@ export function handleStream(
 ): void {
   if (!allowMethod(exchange, 'GET')) return;
   const headers =
-    `X-Server-Version: ${environment.serverVersion}\r\nX-Etcd-Cluster-ID: ${formatId(environment.clusterId)}\r\n` +
+    `X-Server-Version: ${environment.serverVersion}\r\nX-Etcd-Cluster-Id: ${formatId(environment.clusterId)}\r\n` +
     `${SNAPSHOT_HEADER}: ${SNAPSHOT_KIND}\r\n`;
   const refusal = refuseByHeaders(environment, peers.repeatedLog, (name) => exchange.header(name));
   if (refusal !== undefined) {
@@ -25,7 +25,8 @@ export function handleStream(
     return;
   }
   const [segment, idText, ...more] = place.split('/');
-  if ((segment !== appendStream.segment && segment !== messageStream.segment) || more.length > 0) {
+  const known = segment === appendStream.segment || segment === messageStream.segment;
+  if (!known || idText === undefined || more.length > 0) {
     answerText(exchange, 404, 'invalid path', headers);
     return;
   }

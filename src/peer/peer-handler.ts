@@ -16,7 +16,7 @@ import type { HttpExchange, HttpHandler } from '../net/http-exchange.ts';
 import type { PeerCertificate } from '../net/peer-certificate.ts';
 import type { PeerMember } from '../ports/peer-network.ts';
 import type { MemberId } from '../raft/types.ts';
-import { goJsonString } from '../wire/go-json.ts';
+import { quoteGo } from '../store/v2/json-text.ts';
 import { formatId } from './id-text.ts';
 import { handleMessage } from './incoming-message.ts';
 import type { IncomingPeers } from './incoming-peers.ts';
@@ -84,7 +84,8 @@ export function peerHandler(
 
 function answerProbe(environment: PeerEnvironment, exchange: HttpExchange): void {
   const now = new Date(environment.clock.wallTimeMs()).toISOString();
-  answerJson(exchange, 200, `{"OK":true,"Now":"${now}"}\n`, `${SNAPSHOT_HEADER}: ${SNAPSHOT_KIND}\r\n`);
+  const headers = `${SNAPSHOT_HEADER}: ${SNAPSHOT_KIND}\r\nContent-Type: text/plain; charset=utf-8\r\n`;
+  exchange.send(200, headers, `{"OK":true,"Now":"${now}"}\n`);
 }
 
 function answerMembers(
@@ -99,7 +100,7 @@ function answerMembers(
 function answerVersion(source: PeerHandlerSource, exchange: HttpExchange): void {
   if (!allowMethod(exchange, 'GET')) return;
   const { server, cluster } = source.versionInfo();
-  answerJson(exchange, 200, `{"etcdserver":${goJsonString(server)},"etcdcluster":${goJsonString(cluster)}}`);
+  answerJson(exchange, 200, `{"etcdserver":${quoteGo(server)},"etcdcluster":${quoteGo(cluster)}}`);
 }
 
 function promote(
@@ -131,5 +132,5 @@ function promote(
 }
 
 function clusterIdHeader(environment: PeerEnvironment): string {
-  return `X-Etcd-Cluster-ID: ${formatId(environment.clusterId)}\r\n`;
+  return `X-Etcd-Cluster-Id: ${formatId(environment.clusterId)}\r\n`;
 }

@@ -11,7 +11,13 @@ import type { Limits } from '../net/limits.ts';
 import type { PeerCertificate } from '../net/peer-certificate.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { PeerHandlers, PeerMember, PeerNetwork } from '../ports/peer-network.ts';
+import type {
+  AppendTraffic,
+  PeerHandlers,
+  PeerMember,
+  PeerNetwork,
+  PeerTraffic,
+} from '../ports/peer-network.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import { DeferredReports } from './deferred-reports.ts';
 import { formatId } from './id-text.ts';
@@ -59,30 +65,7 @@ export function peerListenerLimits(writeTimeoutMs = 5000): Partial<Limits> {
   };
 }
 
-/** A leader's view of one follower; the fields of the server's FollowerStats. */
-export interface FollowerStatistics {
-  readonly id: MemberId;
-  readonly latencyCurrentMs: number;
-  readonly latencyAverageMs: number;
-  readonly latencyStandardDeviationMs: number;
-  readonly latencyMinimumMs: number;
-  readonly latencyMaximumMs: number;
-  readonly successCount: number;
-  readonly failCount: number;
-}
-
-/** Appends in one direction, from and to all peers. Rates are per second. */
-export interface AppendTraffic {
-  readonly count: number;
-  readonly packageRate: number;
-  readonly bandwidthRate: number;
-}
-
-export interface PeerStatistics {
-  /** One for each peer, in the order the peers were added. */
-  followers(): readonly FollowerStatistics[];
-  sentAppends(): AppendTraffic;
-  receivedAppends(): AppendTraffic;
+export interface PeerStatistics extends PeerTraffic {
   /** Live counters for metrics, by peer. Those of a removed peer are gone. */
   counters(): ReadonlyMap<MemberId, PeerCounters>;
   activePeers(): number;

@@ -15,6 +15,34 @@ export interface PeerNetwork {
   /** Monotonic time in milliseconds since which the peer has been reachable without a break; undefined while it is not. */
   activeSinceMs(id: MemberId): number | undefined;
   stop(): Promise<void>;
+  readonly stats: PeerTraffic;
+}
+
+/** Figures for statistics; nothing depends on them. */
+export interface PeerTraffic {
+  /** A leader's view, one for each peer. */
+  followers(): readonly FollowerTraffic[];
+  sentAppends(): AppendTraffic;
+  receivedAppends(): AppendTraffic;
+}
+
+/** How long the appends sent to one peer took, and how many went through. */
+export interface FollowerTraffic {
+  readonly id: MemberId;
+  readonly latencyCurrentMs: number;
+  readonly latencyAverageMs: number;
+  readonly latencyStandardDeviationMs: number;
+  readonly latencyMinimumMs: number;
+  readonly latencyMaximumMs: number;
+  readonly successCount: number;
+  readonly failCount: number;
+}
+
+/** Appends in one direction, from and to all peers. Rates are per second, of messages and of bytes. */
+export interface AppendTraffic {
+  readonly count: number;
+  readonly packageRate: number;
+  readonly bandwidthRate: number;
 }
 
 export interface PeerHandlers {
