@@ -4,6 +4,7 @@
  * One timer a second, at the turn of the wall clock's second, serves the Date header and every deadline of every connection.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { ConnectionOpener } from './connection-opener.ts';
@@ -12,9 +13,12 @@ import type { HttpHandler } from './http-exchange.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { ListenerContext } from './listener-context.ts';
 import { type ListenerMetrics, newListenerMetrics } from './listener-metrics.ts';
+import type { PeerCertificate } from './peer-certificate.ts';
 import type { Protocol } from './protocol.ts';
 import { acceptRaw, type RawInput } from './raw-accept.ts';
 import { SocketConnection } from './socket-connection.ts';
+import type { ServerTls } from './tls/server-tls.ts';
+import { TlsAcceptor } from './tls/tls-acceptor.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 export interface ListenOptions {
@@ -23,6 +27,8 @@ export interface ListenOptions {
   /** 0 for any free port. */
   readonly port: number;
   readonly handler: HttpHandler;
+  /** Serve TLS only. Several listeners may share one. */
+  readonly tls?: ServerTls;
   /** Overrides of `defaultLimits`. */
   readonly limits?: Partial<Limits>;
   readonly log: Log;
@@ -62,8 +68,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
   const server = createServer({ allowHalfOpen: true });
   await bind(server, options.host, options.port);
-  const listener = new HttpListener(context, server);
-  if (options.rawAccept === false || !acceptRaw(server, (socket) => listener.acceptPlain(socket))) {
+  const listener = new HttpListener(context, server, options.tls);
+  if (options.tls !== undefined) {
+    server.on('connection', (socket) => listener.acceptTls(socket));
+  } else if (options.rawAccept === false || !acceptRaw(server, (socket) => listener.acceptPlain(socket))) {
     server.on('connection', (socket) => readByEvents(socket, listener.acceptPlain(socket)));
   }
   return listener;
@@ -74,15 +82,23 @@ class HttpListener implements Listener {
   readonly port: number;
   private readonly context: ListenerContext;
   private readonly server: Server;
+  private readonly tls: ServerTls | undefined;
+  private readonly acceptor: TlsAcceptor | undefined;
   private timer: Timer;
   private accepting = true;
 
-  constructor(context: ListenerContext, server: Server) {
+  constructor(context: ListenerContext, server: Server, tls: ServerTls | undefined) {
     const bound = server.address() as AddressInfo;
     this.address = bound.address;
     this.port = bound.port;
     this.context = context;
     this.server = server;
+    this.tls = tls;
+    if (tls !== undefined) {
+      this.acceptor = new TlsAcceptor(context, tls, (socket, certificate) =>
+        this.openTls(socket, certificate),
+      );
+    }
     // After start-up the server's errors are failed accepts (no descriptors left, say): later ones may do better.
     server.on('error', (error) =>
       context.log.error('accepting a connection failed', { error: error.message }),
@@ -103,6 +119,17 @@ class HttpListener implements Listener {
     const connection = new SocketConnection(context, socket, false, undefined, openConnection);
     context.connections.add(connection);
     return connection;
+  }
+
+  acceptTls(socket: Socket): void {
+    const acceptor = this.acceptor!;
+    if (this.admit(this.context.connections.size + acceptor.handshakes, socket)) acceptor.accept(socket);
+  }
+
+  private openTls(socket: TLSSocket, certificate: PeerCertificate | undefined): void {
+    const connection = new SocketConnection(this.context, socket, true, certificate, openConnection);
+    this.context.connections.add(connection);
+    readByEvents(socket, connection);
   }
 
   private admit(open: number, socket: Socket): boolean {
@@ -139,6 +166,7 @@ class HttpListener implements Listener {
     if (!this.accepting) return;
     this.accepting = false;
     this.server.close();
+    this.acceptor?.stop();
   }
 
   private async empty(): Promise<void> {
@@ -167,6 +195,7 @@ class HttpListener implements Listener {
     const { context } = this;
     context.date.update();
     context.nowMs = context.clock.monotonicMs();
+    this.tls?.sweep();
     for (const connection of context.connections) connection.protocol.sweep(context.nowMs);
   }
 }
