@@ -14,8 +14,7 @@ import { helpText, usageText } from '../config/help.ts';
 import { readConfig } from '../config/read-config.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { ETCD_COMPATIBLE_VERSION, QUORATE_VERSION, versionText } from '../config/version.ts';
-import { openPinoLog } from '../platform/pino-log.ts';
-import type { Log } from '../ports/log.ts';
+import { type AdjustableLog, openPinoLog } from '../platform/pino-log.ts';
 import { runServer } from './run-server.ts';
 
 /** Runs the program with the process's own argv and environment. Resolves when there is nothing more to do. */
@@ -50,7 +49,7 @@ export async function main(): Promise<void> {
   }
 
   const { config } = outcome;
-  let log: Log;
+  let log: AdjustableLog;
   try {
     log = openPinoLog(config.log);
   } catch (error) {

@@ -6,31 +6,39 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Log, LogFields } from '../ports/log.ts';
 
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export interface AdjustableLog extends Log {
+  /** Of this log and all its children, from now on. */
+  setLevel(level: LogLevel): void;
+  child(fields: LogFields): AdjustableLog;
+}
+
 export interface PinoLogOptions {
-  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  readonly level: LogLevel;
   /** 'stderr', 'stdout' or paths of files, which are appended to. */
   readonly outputs: readonly string[];
 }
 
 /** @throws Error naming a file that can't be opened */
-export function openPinoLog(options: PinoLogOptions): Log {
+export function openPinoLog(options: PinoLogOptions): AdjustableLog {
   const streams = options.outputs.map(openOutput);
   const destination =
+    // 'trace', so that a level set later is not held back here.
     streams.length === 1
       ? streams[0]!
-      : pino.multistream(streams.map((stream) => ({ level: options.level, stream })));
-  return pinoLog(
-    pino(
-      {
-        level: options.level,
-        base: null,
-        messageKey: 'msg',
-        timestamp: () => `,"ts":"${new Date().toISOString()}"`,
-        formatters: { level: (label) => ({ level: label }) },
-      },
-      destination,
-    ),
+      : pino.multistream(streams.map((stream) => ({ level: 'trace', stream })));
+  const root = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: 'msg',
+      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
   );
+  return pinoLog(root, [root]);
 }
 
 function openOutput(output: string): DestinationStream {
@@ -46,13 +54,21 @@ function openOutput(output: string): DestinationStream {
   return stream;
 }
 
-function pinoLog(logger: Logger): Log {
+/** `family`: the root and all its children, which pino gives a level of their own each. */
+function pinoLog(logger: Logger, family: Logger[]): AdjustableLog {
   return {
     debug: (message, fields) => logger.debug(rendered(fields), message),
     info: (message, fields) => logger.info(rendered(fields), message),
     warn: (message, fields) => logger.warn(rendered(fields), message),
     error: (message, fields) => logger.error(rendered(fields), message),
-    child: (fields) => pinoLog(logger.child(rendered(fields))),
+    child: (fields) => {
+      const child = logger.child(rendered(fields));
+      family.push(child);
+      return pinoLog(child, family);
+    },
+    setLevel: (level) => {
+      for (const member of family) member.level = level;
+    },
   };
 }
 

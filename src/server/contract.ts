@@ -2,6 +2,7 @@
  * What the replicated server offers to the protocol adapters in `api/`: nothing here knows of HTTP.
  */
 
+import type { FollowerTraffic } from '../ports/peer-network.ts';
 import type { MemberId, Role } from '../raft/types.ts';
 import type { V2Outcome, V2Store } from '../store/v2/types.ts';
 import type { V2Request } from '../wire/v2-request.ts';
@@ -61,16 +62,8 @@ export interface SelfStats {
   readonly sentBandwidthRate: number;
 }
 
-export interface FollowerStats {
-  readonly id: MemberId;
-  readonly latencyCurrentMs: number;
-  readonly latencyAverageMs: number;
-  readonly latencyStandardDeviationMs: number;
-  readonly latencyMinimumMs: number;
-  readonly latencyMaximumMs: number;
-  readonly successCount: number;
-  readonly failCount: number;
-}
+/** A leader's view of one follower. */
+export type FollowerStats = FollowerTraffic;
 
 export interface QuorateServer {
   readonly clusterId: bigint;

@@ -4,6 +4,8 @@ import type { Entry, HardState, Snapshot } from '../raft/types.ts';
 export interface LogStorage {
   /** Saves in the order of the calls; `done` comes in that order, too, once everything up to this call is durable. */
   save(batch: LogBatch, done: (error: Error | undefined) => void): void;
+  /** Hands what waits without a sync to the operating system. Cheap; called on every tick. */
+  flush(): void;
 }
 
 export interface LogBatch {

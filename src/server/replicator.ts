@@ -81,6 +81,7 @@ export class Replicator {
   tick(): void {
     this.#raft.tick();
     this.#pump();
+    this.#storage.flush();
   }
 
   /** A message from a peer. */

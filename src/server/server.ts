@@ -21,7 +21,14 @@ import { decodeConfChange } from '../wire/raftpb.ts';
 import { decodeV2RequestId, encodeV2Request, type V2Request, v2Request } from '../wire/v2-request.ts';
 import { applyV2Request } from './apply-v2.ts';
 import { ClusterVersionMonitor } from './cluster-version.ts';
-import type { Member, QuorateServer, ServerErrorCode, Submitted } from './contract.ts';
+import type {
+  FollowerStats,
+  Member,
+  QuorateServer,
+  SelfStats,
+  ServerErrorCode,
+  Submitted,
+} from './contract.ts';
 import { serverError } from './errors.ts';
 import { LinearizableReads } from './linearizable-reads.ts';
 import type { LogStorage } from './log-storage.ts';
@@ -69,6 +76,7 @@ const SWEEP_INTERVAL_MS = 250;
 /** A read index that was not answered in this time is asked for again. */
 const READ_INDEX_RETRY_MS = 500;
 const HEALTH_TIMEOUT_MS = 1_000;
+const PURGE_INTERVAL_MS = 30_000;
 /** A removed member goes on for a moment, so that the others learn what it knows. */
 const REMOVAL_DELAY_MS = 1_000;
 
@@ -203,6 +211,7 @@ export class Server implements QuorateServer {
     this.#every(this.settings.tickMs, () => this.#replicator.tick());
     this.#every(TTL_SYNC_INTERVAL_MS, () => this.#syncTtl());
     this.#every(SWEEP_INTERVAL_MS, () => this.#sweep());
+    this.#every(PURGE_INTERVAL_MS, () => this.#parts.storage.purge());
     this.#versions.start();
     this.#publish();
     // Behind the first turn, in which a new member learns its configuration from the log.
@@ -274,22 +283,8 @@ export class Server implements QuorateServer {
     return this.#raft.role === 'leader';
   }
 
-  get role(): Role {
-    return this.#raft.role;
-  }
-
   get clusterVersion(): string {
     return this.#cluster.version ?? 'not_decided';
-  }
-
-  /** Wall time in milliseconds. */
-  get startTimeMs(): number {
-    return this.#startTimeMs;
-  }
-
-  /** Wall time in milliseconds at which the present leader was first seen; 0 without one. */
-  get leaderSinceWallMs(): number {
-    return this.#leaderSinceWallMs;
   }
 
   get counters(): {
@@ -302,6 +297,30 @@ export class Server implements QuorateServer {
       proposalsPending: this.#proposals.size,
       proposalsFailed: this.#failedProposals,
     };
+  }
+
+  selfStats(): SelfStats {
+    const { stats } = this.#parts.network;
+    const received = stats.receivedAppends();
+    const sent = stats.sentAppends();
+    return {
+      name: this.settings.name,
+      id: this.memberId,
+      role: this.#raft.role,
+      startTimeMs: this.#startTimeMs,
+      leader: this.#leader,
+      leaderSinceMs: this.#leaderSinceWallMs,
+      receivedAppendCount: received.count,
+      receivedPackageRate: received.packageRate,
+      receivedBandwidthRate: received.bandwidthRate,
+      sentAppendCount: sent.count,
+      sentPackageRate: sent.packageRate,
+      sentBandwidthRate: sent.bandwidthRate,
+    };
+  }
+
+  leaderStats(): readonly FollowerStats[] | undefined {
+    return this.isLeader ? this.#parts.network.stats.followers() : undefined;
   }
 
   nowNs(): bigint {

@@ -21,6 +21,8 @@ export interface SnapshotStorage {
   /** Writes the snapshot and marks it in the log; durable when resolved. */
   saveSnapshot(metadata: SnapshotMetadata, chunks: AsyncIterable<Uint8Array>): Promise<void>;
   loadSnapshot(metadata: SnapshotMetadata): Promise<Uint8Array>;
+  /** Removes old snapshots and the log before them, in the background. */
+  purge(): void;
 }
 
 export interface SnapshotKeeperParts {
@@ -91,7 +93,7 @@ export class SnapshotKeeper {
     const { raft, store, storage, log, clock } = this.#parts;
     const term = raft.termAt(index);
     if (term === undefined) throw new Error(`the term of the applied entry ${index} is not in the log`);
-    const metadata: SnapshotMetadata = { index, term, confState: raft.status().confState };
+    const metadata: SnapshotMetadata = { index, term, confState: raft.configuration };
     const frozen = store.freeze();
     const begunMs = clock.monotonicMs();
     try {

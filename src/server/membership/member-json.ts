@@ -4,7 +4,7 @@
  */
 
 import type { MemberId } from '../../raft/types.ts';
-import { goJsonString, goJsonStrings } from '../../wire/go-json.ts';
+import { quoteGo } from '../../store/v2/json-text.ts';
 import type { Member } from '../contract.ts';
 
 export type RaftAttributes = Pick<Member, 'peerURLs' | 'isLearner'>;
@@ -54,14 +54,18 @@ export function decodeAttributes(json: string): Attributes {
 }
 
 function raftAttributeFields(attributes: RaftAttributes): string {
-  return `"peerURLs":${goJsonStrings(attributes.peerURLs)}${attributes.isLearner ? ',"isLearner":true' : ''}`;
+  return `"peerURLs":${quoteAll(attributes.peerURLs)}${attributes.isLearner ? ',"isLearner":true' : ''}`;
 }
 
 function attributeFields(attributes: Attributes): string {
   const fields: string[] = [];
-  if (attributes.name !== '') fields.push(`"name":${goJsonString(attributes.name)}`);
-  if (attributes.clientURLs.length > 0) fields.push(`"clientURLs":${goJsonStrings(attributes.clientURLs)}`);
+  if (attributes.name !== '') fields.push(`"name":${quoteGo(attributes.name)}`);
+  if (attributes.clientURLs.length > 0) fields.push(`"clientURLs":${quoteAll(attributes.clientURLs)}`);
   return fields.join(',');
+}
+
+function quoteAll(texts: readonly string[]): string {
+  return `[${texts.map(quoteGo).join(',')}]`;
 }
 
 function raftAttributesOf(fields: Readonly<Record<string, unknown>>): RaftAttributes {

@@ -1,0 +1,300 @@
+/**
+ * Wires a member together from its configuration, runs it, and ends it in order: leadership first, then the answers under
+ * way, then the log.
+ */
+import { readFileSync } from 'node:fs';
+import { clientHandler, metricsHandler } from '../api/client-handler.ts';
+import { withHostWhitelist } from '../api/host-whitelist.ts';
+import { createMetrics, observeProcess, observeServer } from '../api/ops/metrics.ts';
+import type { ServerConfig, ServerUrl } from '../config/server-config.ts';
+import { ETCD_COMPATIBLE_VERSION } from '../config/version.ts';
+import { withCors } from '../net/cors.ts';
+import type { HttpExchange, HttpHandler } from '../net/http-exchange.ts';
+import type { Limits } from '../net/limits.ts';
+import { type Listener, listen } from '../net/listener.ts';
+import { type ClientTls, openClientTls } from '../net/tls/client-tls.ts';
+import { openServerTls, type ServerTls, type TlsSurroundings } from '../net/tls/server-tls.ts';
+import { createClusterProbe } from '../peer/cluster-probe.ts';
+import { createPeerNetwork, peerListenerLimits } from '../peer/peer-network.ts';
+import { nodeClock } from '../platform/node-clock.ts';
+import { createNodeDisk } from '../platform/node-disk.ts';
+import { nodeRandom } from '../platform/node-random.ts';
+import type { AdjustableLog } from '../platform/pino-log.ts';
+import { withoutSync } from '../platform/unsynced-disk.ts';
+import { openMember } from '../server/bootstrap/open-member.ts';
+import { Server, type StopReason } from '../server/server.ts';
+import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
+
+/** The lowest cluster version whose members can talk to this one. */
+const LOWEST_CLUSTER_VERSION = '3.0.0';
+/** How long an orderly stop waits for answers under way. */
+const DRAIN_TIMEOUT_MS = 5_000;
+
+/** Runs until the member is told to stop or has to. Sets process.exitCode: 0 in order, 1 after a failure. */
+export async function runServer(config: ServerConfig, log: AdjustableLog): Promise<void> {
+  const run = new Run(config, log);
+  try {
+    await run.start();
+  } catch (error) {
+    log.error((error as Error).message, { 'error-name': (error as Error).name });
+    await run.end(1);
+  }
+}
+
+class Run {
+  readonly #config: ServerConfig;
+  #log: AdjustableLog;
+  readonly #listeners: Listener[] = [];
+  /** What is to be closed at the end, last opened first. */
+  readonly #closers: (() => Promise<void>)[] = [];
+  #server: Server | undefined;
+  #stopping = false;
+
+  constructor(config: ServerConfig, log: AdjustableLog) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    const config = this.#config;
+    process.on('SIGTERM', (signal) => this.#onSignal(signal));
+    process.on('SIGINT', (signal) => this.#onSignal(signal));
+
+    const clientTls = await this.#serverTls(config.clientTls, 'client', [
+      ...config.listenClientUrls,
+      ...config.listenMetricsUrls,
+    ]);
+    const peerTls = await this.#serverTls(config.peerTls, 'peer', config.listenPeerUrls);
+    const outgoingTls = await this.#outgoingTls();
+    const tlsOptions = (): ReturnType<ClientTls['connectOptions']> | undefined =>
+      outgoingTls?.connectOptions();
+
+    // The ports first: one that is taken must not leave a half-founded member behind.
+    const peerGate = new Gate();
+    const clientGate = new Gate();
+    const metricsGate = new Gate();
+    const peerLimits = peerListenerLimits(config.raftWriteTimeoutMs);
+    for (const url of config.listenPeerUrls) await this.#listen(url, peerGate.handler, peerTls, peerLimits);
+    for (const url of config.listenClientUrls) await this.#listen(url, clientGate.handler, clientTls);
+    for (const url of config.listenMetricsUrls) await this.#listen(url, metricsGate.handler, clientTls);
+
+    const disk = config.unsafeNoFsync ? withoutSync(createNodeDisk()) : createNodeDisk();
+    const layout = {
+      ...dataLayout(config.dataDir),
+      ...(config.walDir !== undefined && { wal: config.walDir }),
+    };
+    const lock = await lockDataDirectory(disk, layout);
+    this.#closers.push(() => lock.release());
+
+    const metrics = createMetrics();
+    const probe = createClusterProbe({ clock: nodeClock, tlsOptions });
+    const member = await openMember(
+      {
+        name: config.name,
+        initialCluster: config.initialCluster.map(({ name, peerUrls }) => ({
+          name,
+          peerURLs: texts(peerUrls),
+        })),
+        initialClusterState: config.initialClusterState,
+        initialClusterToken: config.initialClusterToken,
+        advertisedPeerURLs: texts(config.initialAdvertisePeerUrls),
+        forceNewCluster: config.forceNewCluster,
+        electionTicks: config.electionTicks,
+        preVote: config.preVote,
+        serverVersion: ETCD_COMPATIBLE_VERSION,
+        retention: { maxWals: config.maxWals, maxSnapshots: config.maxSnapshots },
+      },
+      {
+        disk,
+        layout,
+        probe,
+        clock: nodeClock,
+        random: nodeRandom,
+        log: this.#log,
+        onLogWrite: (durationMs, bytes) => {
+          metrics.walFsync.observe(durationMs / 1000);
+          metrics.server.walWrittenBytes += bytes;
+        },
+      },
+    );
+    this.#closers.push(() => member.storage.close());
+    this.#log = this.#log.child({ 'member-id': member.memberId, 'cluster-id': member.cluster.id });
+
+    const network = createPeerNetwork({
+      memberId: member.memberId,
+      clusterId: member.cluster.id,
+      serverVersion: ETCD_COMPATIBLE_VERSION,
+      minClusterVersion: LOWEST_CLUSTER_VERSION,
+      ownPeerURLs: texts(config.initialAdvertisePeerUrls),
+      clock: nodeClock,
+      log: this.#log,
+      tlsOptions,
+      members: () => member.cluster.members(),
+      versionInfo: () => ({ server: ETCD_COMPATIBLE_VERSION, cluster: server.clusterVersion }),
+      promoteMember: (id, done) => server.promoteMember(id, (outcome) => done(outcome)),
+    });
+    this.#closers.push(() => network.stop());
+
+    const server = new Server(
+      {
+        name: config.name,
+        advertisedClientURLs: texts(config.advertiseClientUrls),
+        clusterToken: config.initialClusterToken,
+        tickMs: config.heartbeatIntervalMs,
+        electionTicks: config.electionTicks,
+        initialElectionTickAdvance: config.initialElectionTickAdvance,
+        snapshotCount: config.snapshotCount,
+        strictReconfigCheck: config.strictReconfigCheck,
+        serverVersion: ETCD_COMPATIBLE_VERSION,
+      },
+      { ...member, network, probe, clock: nodeClock, log: this.#log },
+    );
+    this.#server = server;
+    observeServer(metrics, server);
+    observeProcess(metrics);
+
+    peerGate.open(network.handler);
+    server.start((reason) => this.#onStopped(reason));
+    server.onReady(() => {
+      const handler = clientHandler(server, {
+        metrics,
+        processFacts: {
+          commandLine: process.argv,
+          fileDescriptorLimit,
+          memoryUsage: () => process.memoryUsage(),
+        },
+        monotonicMs: () => nodeClock.monotonicMs(),
+        defer: (callback) => nodeClock.defer(callback),
+        setLogLevel: (level) => this.#log.setLevel(level),
+        raftStatus: () => member.raft.status(),
+        bodyBytesMax: config.maxRequestBytes,
+      });
+      clientGate.open(withCors(config.cors, withHostWhitelist(config.hostWhitelist, handler)));
+      metricsGate.open(metricsHandler(server, metrics));
+      this.#log.info('ready to serve client requests', {
+        'listen-client-urls': texts(config.listenClientUrls),
+      });
+    });
+  }
+
+  /** Closes everything that was opened and ends the process. */
+  async end(exitCode: number): Promise<void> {
+    this.#stopping = true;
+    this.#server?.stop();
+    await Promise.all(
+      this.#listeners.map((listener) => listener.drain(exitCode === 0 ? DRAIN_TIMEOUT_MS : 0)),
+    );
+    for (const close of this.#closers.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        this.#log.warn('closing failed', { error: (error as Error).message });
+      }
+    }
+    process.exit(exitCode);
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    if (this.#stopping) {
+      this.#log.warn('told to stop a second time: stopping at once', { signal });
+      process.exit(1);
+    }
+    this.#stopping = true;
+    this.#log.info('stopping', { signal });
+    if (this.#server === undefined) {
+      void this.end(0);
+      return;
+    }
+    this.#server.handOverLeadership(() => void this.end(0));
+  }
+
+  #onStopped(reason: StopReason): void {
+    if (reason.kind === 'removed') {
+      this.#log.warn('stopped: the member has been permanently removed from the cluster');
+      void this.end(0);
+      return;
+    }
+    this.#log.error('stopped after a failure', { error: reason.error.message });
+    void this.end(1);
+  }
+
+  async #listen(
+    url: ServerUrl,
+    handler: HttpHandler,
+    tls: ServerTls | undefined,
+    limits?: Partial<Limits>,
+  ): Promise<void> {
+    if (url.scheme === 'https' && tls === undefined)
+      throw new Error(`${url.text} needs a certificate and a key`);
+    try {
+      this.#listeners.push(
+        await listen({
+          host: url.host,
+          port: url.port,
+          handler,
+          log: this.#log,
+          clock: nodeClock,
+          ...(url.scheme === 'https' && tls !== undefined && { tls }),
+          ...(limits !== undefined && { limits }),
+        }),
+      );
+    } catch (error) {
+      throw new Error(`cannot listen on ${url.text}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async #serverTls(
+    settings: ServerConfig['clientTls'],
+    side: 'client' | 'peer',
+    urls: readonly ServerUrl[],
+  ): Promise<ServerTls | undefined> {
+    if (!urls.some((url) => url.scheme === 'https')) return undefined;
+    return openServerTls(settings, this.#tlsSurroundings(side, urls), side === 'peer');
+  }
+
+  /** Peers are dialled with TLS when this member has something to say or to check there. */
+  async #outgoingTls(): Promise<ClientTls | undefined> {
+    const { peerTls, listenPeerUrls } = this.#config;
+    const used = peerTls.certFile !== '' || peerTls.trustedCaFile !== '' || peerTls.auto;
+    return used ? openClientTls(peerTls, this.#tlsSurroundings('peer', listenPeerUrls)) : undefined;
+  }
+
+  #tlsSurroundings(side: 'client' | 'peer', urls: readonly ServerUrl[]): TlsSurroundings {
+    return {
+      autoDirectory: `${this.#config.dataDir}/fixtures/${side}`,
+      hosts: urls.filter((url) => url.scheme === 'https').map((url) => url.host),
+      clock: nodeClock,
+      log: this.#log,
+    };
+  }
+}
+
+/** Lets requests wait until there is somebody to serve them, as etcd's listeners do before the member is ready. */
+class Gate {
+  #handler: HttpHandler | undefined;
+  #waiting: HttpExchange[] = [];
+
+  readonly handler: HttpHandler = (exchange) => {
+    if (this.#handler === undefined) this.#waiting.push(exchange);
+    else this.#handler(exchange);
+  };
+
+  open(handler: HttpHandler): void {
+    this.#handler = handler;
+    for (const exchange of this.#waiting.splice(0)) if (!exchange.closed) handler(exchange);
+  }
+}
+
+function texts(urls: readonly ServerUrl[]): string[] {
+  return urls.map((url) => url.text);
+}
+
+/** The soft limit of open files; undefined where /proc does not tell. */
+function fileDescriptorLimit(): number | undefined {
+  try {
+    const match = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+    return match === null ? undefined : Number(match[1]);
+  } catch {
+    return undefined;
+  }
+}

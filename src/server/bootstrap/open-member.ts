@@ -1,0 +1,306 @@
+/**
+ * How a member begins: with a log on disk it goes on where it was; without one it founds a new cluster with the others or
+ * joins a running one. Afterwards its raft core, its tree and its log fit together.
+ */
+
+import type { Clock } from '../../ports/clock.ts';
+import type { Disk } from '../../ports/disk.ts';
+import type { Log } from '../../ports/log.ts';
+import { type ClusterProbe, PeerProbeError } from '../../ports/peer-network.ts';
+import type { Random } from '../../ports/random.ts';
+import { bootstrapEntries } from '../../raft/bootstrap.ts';
+import { EMPTY_CONF_STATE } from '../../raft/configuration.ts';
+import type { RaftInitialState, RaftNode } from '../../raft/node.ts';
+import { createRaftNode } from '../../raft/raft-node.ts';
+import type { MemberId } from '../../raft/types.ts';
+import type { V2Store } from '../../store/v2/types.ts';
+import { createV2Store } from '../../store/v2/v2-store.ts';
+import { createWal } from '../../wal/create-wal.ts';
+import type { DataLayout } from '../../wal/data-directory.ts';
+import { openNewest } from '../../wal/open-newest.ts';
+import { walExists } from '../../wal/read-log.ts';
+import type { Wal, WalOptions } from '../../wal/wal.ts';
+import { compareVersions } from '../cluster-version.ts';
+import type { Member } from '../contract.ts';
+import { DurableLog, type Retention } from '../durable-log.ts';
+import { CLUSTER_NAMESPACE, Cluster } from '../membership/cluster.ts';
+import { compareIds, formatId } from '../membership/member-id.ts';
+import { encodeMember } from '../membership/member-json.ts';
+import { forceNewCluster } from './force-new-cluster.ts';
+import {
+  BootstrapError,
+  type InitialMembers,
+  membersOfExistingCluster,
+  membersOfNewCluster,
+  type NamedUrls,
+} from './initial-members.ts';
+
+/** Clients' keys in the tree. */
+const KEYS_NAMESPACE = '/1';
+/** A founder that is up already answers at once; one that is not must not delay the start. */
+const BOOTSTRAP_PROBE_TIMEOUT_MS = 1_000;
+const JOIN_PROBE_TIMEOUT_MS = 10_000;
+/** Members that speak an older cluster version than this can't be joined. */
+const LOWEST_CLUSTER_VERSION = '3.0.0';
+
+export interface MemberSettings {
+  readonly name: string;
+  readonly initialCluster: readonly NamedUrls[];
+  readonly initialClusterState: 'new' | 'existing';
+  readonly initialClusterToken: string;
+  readonly advertisedPeerURLs: readonly string[];
+  readonly forceNewCluster: boolean;
+  readonly electionTicks: number;
+  readonly preVote: boolean;
+  readonly serverVersion: string;
+  readonly retention: Retention;
+}
+
+export interface Surroundings {
+  readonly disk: Disk;
+  readonly layout: DataLayout;
+  readonly probe: ClusterProbe;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** A durable write of the log is done. */
+  readonly onLogWrite?: (durationMs: number, bytes: number) => void;
+}
+
+export interface OpenedMember {
+  readonly memberId: MemberId;
+  readonly store: V2Store;
+  readonly cluster: Cluster;
+  readonly raft: RaftNode;
+  readonly storage: DurableLog;
+}
+
+/** Rejects with a BootstrapError, an error of the log (see `wal/wal-errors.ts`) or a DiskError. */
+export async function openMember(
+  settings: MemberSettings,
+  surroundings: Surroundings,
+): Promise<OpenedMember> {
+  const { disk, layout } = surroundings;
+  if (await walExists(disk, layout.wal)) return restart(settings, surroundings);
+  return settings.initialClusterState === 'new'
+    ? found(settings, surroundings)
+    : join(settings, surroundings);
+}
+
+async function found(settings: MemberSettings, surroundings: Surroundings): Promise<OpenedMember> {
+  const initial = membersOfNewCluster(settings.name, settings.initialCluster, settings.initialClusterToken);
+  await refuseSecondBirth(initial, settings, surroundings);
+  const wal = await newLog(initial, surroundings);
+  const founders = [...initial.members].sort((a, b) => compareIds(a.id, b.id));
+  const entries = bootstrapEntries(
+    founders.map((member) => ({ id: member.id, context: new TextEncoder().encode(encodeMember(member)) })),
+  );
+  const hardState = { term: 1, vote: 0n, commit: entries.length };
+  await appendDurably(wal, { entries, hardState });
+  const store = newStore();
+  return assemble(settings, surroundings, {
+    self: initial.self,
+    store,
+    cluster: new Cluster(initial.clusterId, store, initial.members),
+    wal,
+    state: { ...EMPTY_STATE, hardState, entries },
+  });
+}
+
+async function join(settings: MemberSettings, surroundings: Surroundings): Promise<OpenedMember> {
+  const { probe, log } = surroundings;
+  const others = peerUrlsOfOthers(settings);
+  let existing: Awaited<ReturnType<ClusterProbe['members']>>;
+  try {
+    existing = await probe.members(others, JOIN_PROBE_TIMEOUT_MS);
+  } catch (error) {
+    if (!(error instanceof PeerProbeError)) throw error;
+    throw new BootstrapError(`cannot fetch cluster info from peer urls: ${error.message}`);
+  }
+  const initial = membersOfExistingCluster(settings.name, settings.initialCluster, existing);
+  await refuseIncompatible(initial, settings, surroundings);
+  const wal = await newLog(initial, surroundings);
+  const store = newStore();
+  log.info('joining a running cluster', { 'member-id': initial.self, 'cluster-id': initial.clusterId });
+  return assemble(settings, surroundings, {
+    self: initial.self,
+    store,
+    cluster: new Cluster(initial.clusterId, store, initial.members),
+    wal,
+    state: EMPTY_STATE,
+  });
+}
+
+async function restart(settings: MemberSettings, surroundings: Surroundings): Promise<OpenedMember> {
+  const { disk, layout, log } = surroundings;
+  const opened = await openNewest(disk, layout, walOptions(surroundings));
+  const { wal, metadata, snapshot } = opened;
+  let { hardState, entries } = opened;
+  const self = metadata.memberId;
+  const store = newStore();
+  const cluster = new Cluster(metadata.clusterId, store);
+  if (snapshot !== undefined) {
+    store.recover(snapshot.data);
+    cluster.recover();
+  }
+  const start = snapshot?.metadata ?? EMPTY_STATE.snapshot;
+  if (settings.forceNewCluster) {
+    const member: Member = {
+      id: self,
+      name: '',
+      peerURLs: settings.advertisedPeerURLs,
+      clientURLs: [],
+      isLearner: false,
+    };
+    const forced = forceNewCluster(member, hardState, entries, start.confState.voters);
+    log.warn('forcing a new cluster of this member alone', {
+      'dropped-entries': entries.length + forced.appended.length - forced.entries.length,
+    });
+    ({ hardState, entries } = forced);
+    await appendDurably(wal, { entries: forced.appended, hardState });
+  }
+  log.info('restarting', {
+    'member-id': self,
+    'cluster-id': metadata.clusterId,
+    'snapshot-index': start.index,
+    'commit-index': hardState.commit,
+    'last-index': entries.at(-1)?.index ?? start.index,
+  });
+  return assemble(settings, surroundings, {
+    self,
+    store,
+    cluster,
+    wal,
+    state: { hardState, entries, snapshot: start, confState: start.confState, applied: start.index },
+  });
+}
+
+const EMPTY_STATE: RaftInitialState = {
+  hardState: { term: 0, vote: 0n, commit: 0 },
+  snapshot: { index: 0, term: 0, confState: EMPTY_CONF_STATE },
+  confState: EMPTY_CONF_STATE,
+  entries: [],
+  applied: 0,
+};
+
+function assemble(
+  settings: MemberSettings,
+  { disk, layout, random, log }: Surroundings,
+  parts: {
+    readonly self: MemberId;
+    readonly store: V2Store;
+    readonly cluster: Cluster;
+    readonly wal: Wal;
+    readonly state: RaftInitialState;
+  },
+): OpenedMember {
+  const raft = createRaftNode(
+    {
+      id: parts.self,
+      electionTicks: settings.electionTicks,
+      heartbeatTicks: 1,
+      preVote: settings.preVote,
+      checkQuorum: true,
+      maxMessageBytes: 512 * 1024,
+      maxInflightMessages: 512,
+      maxInflightBytes: 64 * 1024 * 1024,
+      maxUncommittedBytes: 64 * 1024 * 1024,
+      maxCommittedBytesPerReady: 1024 * 1024,
+      random: () => random.next(),
+    },
+    parts.state,
+  );
+  const storage = new DurableLog({
+    disk,
+    layout,
+    wal: parts.wal,
+    log,
+    retention: settings.retention,
+    newest: { term: parts.state.snapshot.term, index: parts.state.snapshot.index },
+  });
+  return { memberId: parts.self, store: parts.store, cluster: parts.cluster, raft, storage };
+}
+
+function newStore(): V2Store {
+  return createV2Store([CLUSTER_NAMESPACE, KEYS_NAMESPACE]);
+}
+
+function newLog(initial: InitialMembers, surroundings: Surroundings): Promise<Wal> {
+  const { disk, layout } = surroundings;
+  return createWal(
+    disk,
+    layout.wal,
+    { memberId: initial.self, clusterId: initial.clusterId },
+    walOptions(surroundings),
+  );
+}
+
+function walOptions({ log, clock, onLogWrite }: Surroundings): WalOptions {
+  return { log, clock, ...(onLogWrite && { onWrite: onLogWrite }) };
+}
+
+function appendDurably(wal: Wal, batch: Parameters<Wal['append']>[0]): Promise<void> {
+  return new Promise((resolve, reject) =>
+    wal.append(batch, true, (error) => (error === undefined ? resolve() : reject(error))),
+  );
+}
+
+/** A founder that lost its data must not found the cluster again: it would vote twice in the same term. */
+async function refuseSecondBirth(
+  initial: InitialMembers,
+  settings: MemberSettings,
+  { probe }: Surroundings,
+): Promise<void> {
+  const others = peerUrlsOfOthers(settings);
+  if (others.length === 0) return;
+  let running: Awaited<ReturnType<ClusterProbe['members']>>;
+  try {
+    running = await probe.members(others, BOOTSTRAP_PROBE_TIMEOUT_MS);
+  } catch (error) {
+    // Nobody is there yet, as it should be.
+    if (error instanceof PeerProbeError) return;
+    throw error;
+  }
+  const self = running.members.find((member) => member.id === initial.self);
+  if (self !== undefined && self.clientURLs.length > 0) {
+    throw new BootstrapError(
+      `member ${formatId(initial.self)} has already been bootstrapped: the running cluster knows it, but its data directory is empty; ` +
+        'remove the member from the cluster, add it again and start it with --initial-cluster-state existing',
+    );
+  }
+}
+
+async function refuseIncompatible(
+  initial: InitialMembers,
+  settings: MemberSettings,
+  { probe, log }: Surroundings,
+): Promise<void> {
+  const versions = await Promise.all(
+    initial.members
+      .filter((member) => member.id !== initial.self)
+      .map((member) =>
+        probe.version(member.peerURLs, JOIN_PROBE_TIMEOUT_MS).catch((error: Error) => {
+          log.warn('a member did not tell its version', { peer: member.id, error: error.message });
+          return undefined;
+        }),
+      ),
+  );
+  const decided = versions.flatMap((version) =>
+    version === undefined || !/^\d/.test(version.cluster) ? [] : [version.cluster],
+  );
+  const fits = (version: string): boolean =>
+    compareVersions(version, LOWEST_CLUSTER_VERSION) >= 0 &&
+    compareVersions(version, settings.serverVersion) <= 0;
+  if (decided.length > 0 && decided.every(fits)) return;
+  throw new BootstrapError(
+    `incompatible with current running cluster: its version is ${decided.join(', ') || 'not decided yet'}, ` +
+      `this member can join ${LOWEST_CLUSTER_VERSION} to ${settings.serverVersion}`,
+  );
+}
+
+function peerUrlsOfOthers(settings: MemberSettings): string[] {
+  return settings.initialCluster
+    .filter((entry) => entry.name !== settings.name)
+    .flatMap((entry) => entry.peerURLs)
+    .sort();
+}
