@@ -3,6 +3,7 @@
 import { type Disk, DiskError, type DiskFile, type DiskLock } from '../ports/disk.ts';
 import type { Log } from '../ports/log.ts';
 import type { Entry, HardState } from '../raft/types.ts';
+import { parentFolder } from './data-directory.ts';
 import { type LogTail, readLog } from './read-log.ts';
 import type { SnapshotMark, WalMetadata } from './record-encoder.ts';
 import { Segment } from './segment.ts';
@@ -41,6 +42,10 @@ export async function openWal(
     file = await disk.open(path);
     if (tail.torn) await cutTornTail(disk, file, path, tail, options.log);
     for (const temporary of ['0.tmp', '1.tmp']) await disk.remove(`${folder}/${temporary}`);
+    // A killed process may have left names and records that are visible but not durable. From here on they count as durable.
+    await file.sync();
+    await disk.syncDirectory(folder);
+    await disk.syncDirectory(parentFolder(folder));
   } catch (error) {
     await file?.close();
     await lock.release();
