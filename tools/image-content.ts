@@ -81,11 +81,14 @@ function productionPackages(checkout: string): string[] {
     .sort();
 }
 
+/** Parts of packages that no running program reads. */
+const idle = /^(\.github|\.husky|benchmarks|docs|examples|test|tests)\/|\.(d\.[cm]?ts|map|md)$/;
+
 /** A package's own files, without nested packages and without native addons for other machines. */
 function packageFiles(folder: string): string[] {
   const here = `${process.platform}-${process.arch}`;
   return filesBelow(folder).filter((path) => {
-    if (path.startsWith('node_modules/')) return false;
+    if (path.startsWith('node_modules/') || idle.test(path)) return false;
     const prebuilt = /^prebuilds\/([^/]+)\//.exec(path);
     return prebuilt === null || prebuilt[1] === here;
   });
