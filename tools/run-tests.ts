@@ -52,25 +52,28 @@ const stream = run({
   timeout: isFull ? 3_600_000 : 600_000,
 });
 stream.on('test:pass', (event) => {
-  if (event.details.type === 'suite') return;
   const tally = tallyOf(event.file);
+  if (event.nesting === 0) tally.durationMs += event.details.duration_ms;
+  if (event.details.type === 'suite' && event.skip === undefined) return;
   if (event.skip !== undefined && event.skip !== false) {
     tally.skipped++;
     skipped.push({ test: event.name, reason: event.skip === true ? 'no reason given' : String(event.skip) });
     return;
   }
   tally.passed++;
-  if (event.nesting === 0) tally.durationMs += event.details.duration_ms;
 });
 stream.on('test:fail', (event) => {
   const tally = tallyOf(event.file);
+  if (event.nesting === 0) tally.durationMs += event.details.duration_ms;
+  const error: Error & { readonly failureType?: string } = event.details.error;
+  // The tests inside have said so themselves.
+  if (error.failureType === 'subtestsFailed') return;
   tally.failed++;
-  const error = event.details.error;
   const cause = error.cause ?? error;
-  const where = event.file === undefined ? '' : ` (${relative(checkout, event.file)}:${event.line ?? 0})`;
-  const text = `FAILED ${event.name}${where}\n${inspect(cause, { depth: 6 })}`;
-  failures.push(text);
-  console.log(text);
+  const where = event.file === undefined ? '' : ` (${relative(checkout, event.file)})`;
+  const title = `FAILED ${event.name}${where}`;
+  failures.push(`${title}\n${inspect(cause, { depth: 6 })}`);
+  console.log(title);
 });
 stream.on('test:stderr', (event) => process.stderr.write(event.message));
 stream.on('test:diagnostic', (event) => {
