@@ -99,9 +99,8 @@ export class EventEncoder {
       this.#text += encodeNode(node, this.#strip);
       return;
     }
-    const head = headOf(node, this.#strip);
-    this.#text += `${head}${head === '{' ? '' : ','}"nodes":[`;
-    this.#open.push({ nodes: node.nodes, at: 0, tail: `]${tailOf(node, false)}` });
+    this.#text += encodeOpening(node, this.#strip);
+    this.#open.push({ nodes: node.nodes, at: 0, tail: encodeClosing(node) });
   }
 }
 
@@ -109,6 +108,17 @@ export class EventEncoder {
 export function encodeNode(node: V2Node, stripPrefixLength: number): string {
   const head = headOf(node, stripPrefixLength);
   return head + tailOf(node, head === '{');
+}
+
+/** A node up to and with the bracket that opens its list of children. */
+export function encodeOpening(node: V2Node, stripPrefixLength: number): string {
+  const head = headOf(node, stripPrefixLength);
+  return `${head}${head === '{' ? '' : ','}"nodes":[`;
+}
+
+/** The rest of a node from the bracket that closes its list of children. */
+export function encodeClosing(node: V2Node): string {
+  return `]${tailOf(node, false)}`;
 }
 
 /** The fields in front of "nodes". */

@@ -28,9 +28,14 @@ export function viewFile(key: string, file: FileNode, nowNs: bigint): V2Node {
   };
 }
 
-/** A directory without its children. */
-export function viewDir(key: string, dir: DirNode, nowNs: bigint, nodes: V2Node[] | undefined): V2Node {
-  const expirationNs = dir.ttl?.expireTimeNs;
+/** A directory with the children given. */
+export function viewDir(
+  key: string,
+  dir: DirNode,
+  nowNs: bigint,
+  nodes: V2Node[] | undefined,
+  expirationNs: bigint | undefined = dir.ttl?.expireTimeNs,
+): V2Node {
   return {
     key,
     value: undefined,

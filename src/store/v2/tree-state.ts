@@ -139,6 +139,15 @@ export class TreeState {
     this.#forgetCachedDir();
   }
 
+  /** Keeps the view true from now on; the function returned ends that and is idempotent. */
+  addView(view: TreeView): () => void {
+    this.views.push(view);
+    return () => {
+      const at = this.views.indexOf(view);
+      if (at !== -1) this.views.splice(at, 1);
+    };
+  }
+
   #tellViews(parent: DirNode, name: string, old: TreeNode): void {
     for (const view of this.views) view.beforeChange(parent, name, old);
   }

@@ -83,11 +83,16 @@ export class TreeStore implements V2Store {
       this.#stats.getsFail += 1;
       return this.#notFound(status, path);
     }
-    this.#stats.getsSuccess += 1;
+    this.countGet();
     const found = this.state.node!;
     const node =
       found instanceof DirNode ? viewListing(found, recursive, sorted, nowNs) : viewFile(path, found, nowNs);
     return { event: { action: 'get', node, prevNode: undefined, etcdIndex: this.currentIndex } };
+  }
+
+  /** @internal A read that was answered by other means. */
+  countGet(): void {
+    this.#stats.getsSuccess += 1;
   }
 
   set(path: string, dir: boolean, value: string, ttl: V2Ttl, nowNs: bigint): V2Outcome {
@@ -263,11 +268,8 @@ export class TreeStore implements V2Store {
   freeze(): V2FrozenTree {
     const { state } = this;
     const view = new TreeView(state.currentIndex);
-    state.views.push(view);
-    return new FrozenTree(view, state.root, this.history.toArray(), copyStats(this.stats), () => {
-      const at = state.views.indexOf(view);
-      if (at !== -1) state.views.splice(at, 1);
-    });
+    const forget = state.addView(view);
+    return new FrozenTree(view, state.root, this.history.toArray(), copyStats(this.stats), forget);
   }
 
   recover(json: Uint8Array): void {
