@@ -41,7 +41,7 @@ export function judgeTail(
   if (later !== undefined) {
     return `${describe(stop)}, and a later write follows at byte ${offset + later}`;
   }
-  if (crc !== undefined && isWholeRecord(rest, crc)) return 'the length of a record is wrong';
+  if (crc !== undefined && hasWrongLength(rest, crc)) return 'the length of a record is wrong';
   switch (stop) {
     case 'bad-length':
       return describe(stop);
@@ -83,11 +83,12 @@ function hasZeroSector(rest: Uint8Array, offset: number, end: number): boolean {
   return false;
 }
 
-/** True if the record at the start is intact by its own field lengths, whatever the frame's length says. */
-function isWholeRecord(rest: Uint8Array, crc: number): boolean {
+/** True if the record at the start is intact by its own field lengths, but the frame's length says something else. */
+function hasWrongLength(rest: Uint8Array, crc: number): boolean {
   const record = emptyRecord();
   const end = decodeRecord(rest, FRAME_BYTES, rest.length, record);
-  if (end < 0) return false;
+  // A length that agrees is not what is wrong here: the padding may be missing.
+  if (end < 0 || end === FRAME_BYTES + (decodeLength(rest, 0)?.size ?? 0)) return false;
   return record.type === RECORD_CRC ? record.crc === crc : crcAfter(crc, rest, record) === record.crc;
 }
 
