@@ -64,6 +64,7 @@ export function handleStream(
     answerText(exchange, 412, 'to field mismatch', headers);
     return;
   }
+  if (exchange.closed) return;
   const stream = exchange.begin(200, headers);
   exchange.onClose(() => peer.lost(segment, stream));
   peer.attach(segment, stream, exchange.remoteAddress, exchange.header(SNAPSHOT_HEADER_LOWER));

@@ -32,6 +32,8 @@ export class OutgoingHttp {
     keepAlive: true,
     keepAliveMsecs: KEEP_ALIVE_PROBE_MS,
     timeout: IDLE_CONNECTION_MS,
+    // Each connection proves anew who it is, with the certificates of the day.
+    maxCachedSessions: 0,
   });
 
   constructor(tlsOptions: (() => ConnectionOptions | undefined) | undefined) {

@@ -180,6 +180,8 @@ class RaftHttpNetwork implements HttpPeerNetwork {
   }
 
   removePeer(id: MemberId): void {
+    this.#remotes.get(id)?.close();
+    this.#remotes.delete(id);
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
     this.#peers.delete(id);

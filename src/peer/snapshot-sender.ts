@@ -14,6 +14,7 @@ import type { PeerEnvironment } from './peer-environment.ts';
 import { SNAPSHOT_KIND } from './peer-headers.ts';
 import type { PeerStatus } from './peer-status.ts';
 import { post } from './post.ts';
+import { RepeatedLog } from './repeated-log.ts';
 import type { UrlPicker } from './url-picker.ts';
 
 export const SNAPSHOT_LENGTH_BYTES = 8;
@@ -32,11 +33,13 @@ export class SnapshotSender {
   readonly #environment: PeerEnvironment;
   readonly #peer: SnapshotSenderPeer;
   readonly #inFlight = new Set<() => void>();
+  readonly #repeatedLog: RepeatedLog;
   #closed = false;
 
   constructor(environment: PeerEnvironment, peer: SnapshotSenderPeer) {
     this.#environment = environment;
     this.#peer = peer;
+    this.#repeatedLog = new RepeatedLog(environment.clock);
   }
 
   send(message: Message & { readonly type: 'snapshot' }): void {
@@ -89,7 +92,9 @@ export class SnapshotSender {
   }
 
   #refuse(index: number): void {
-    if (this.#peer.hasAnswered) {
+    if (!this.#repeatedLog.isDue('refuse')) {
+      // Raft tries again and again, and nothing has changed.
+    } else if (this.#peer.hasAnswered) {
       this.#environment.log.error(
         'cannot bring this peer up to date: it needs a snapshot and it runs etcd, which expects a v3 database with it; ' +
           'snapshots to and from etcd members are not supported yet',

@@ -11,6 +11,7 @@ import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createClusterProbe } from '../../src/peer/cluster-probe.ts';
 import { nodeClock } from '../../src/platform/node-clock.ts';
+import type { ClusterProbe } from '../../src/ports/peer-network.ts';
 import type { Entry, MemberId, Message } from '../../src/raft/types.ts';
 import { Writer } from '../../src/wire/protobuf.ts';
 import { encodeV2Request, v2Request } from '../../src/wire/v2-request.ts';
@@ -21,9 +22,9 @@ import { needs } from '../support/needs.ts';
 import { etcd, type Program } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { expectStatus, nodeOf, V2Client } from '../support/v2-client.ts';
+import { autoTls, type PeerTls } from './auto-tls.ts';
 import { startMember, streamsUp, type TestMember } from './test-member.ts';
 
-const probe = createClusterProbe({ clock: nodeClock });
 const etcd35 = process.env['ETCD_REFERENCE_35'];
 const skipEtcd = needs(etcd.command);
 
@@ -35,9 +36,14 @@ interface RealMember {
   readonly peerUrl: string;
 }
 
-async function startEtcd(t: TestContext, program: Program): Promise<RealMember> {
+async function startEtcd(
+  t: TestContext,
+  program: Program,
+  probe: ClusterProbe,
+  tls: PeerTls | undefined,
+): Promise<RealMember> {
   const clientUrl = `http://127.0.0.1:${await freePort()}`;
-  const peerUrl = `http://127.0.0.1:${await freePort()}`;
+  const peerUrl = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await freePort()}`;
   const process = new MemberProcess(program, [
     '--name=real',
     `--data-dir=${temporaryFolder(t, 'etcd')}/data`,
@@ -50,6 +56,7 @@ async function startEtcd(t: TestContext, program: Program): Promise<RealMember> 
     '--election-timeout=500',
     // The follower never publishes a name, so for the check it would count as not started.
     '--strict-reconfig-check=false',
+    ...(tls === undefined ? [] : ['--peer-auto-tls']),
   ]);
   const client = new V2Client(clientUrl);
   t.after(async () => {
@@ -109,9 +116,10 @@ async function unusedPort(): Promise<number> {
 async function joinFollower(
   t: TestContext,
   real: RealMember,
+  tls: PeerTls | undefined,
 ): Promise<{ member: TestMember; follower: Follower }> {
   const port = await unusedPort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   const added = expectStatus(
     await real.client.send('POST', '/v2/members', JSON.stringify({ peerURLs: [url] }), 'application/json'),
     201,
@@ -121,19 +129,26 @@ async function joinFollower(
   const member = await startMember(t, id, {
     port,
     clusterId: real.clusterId,
+    ...tls,
     onMessage: (message) => follower.answer(message),
   });
   follower.member = member;
   return { member, follower };
 }
 
-function interop(program: Program, version: RegExp): (t: TestContext) => Promise<void> {
+function interop(
+  program: Program,
+  version: RegExp,
+  openTls: (t: TestContext) => Promise<PeerTls | undefined> = async () => undefined,
+): (t: TestContext) => Promise<void> {
   return async (t) => {
-    const real = await startEtcd(t, program);
+    const tls = await openTls(t);
+    const probe = createClusterProbe({ clock: nodeClock, ...(tls && { tlsOptions: tls.tlsOptions }) });
+    const real = await startEtcd(t, program, probe, tls);
     assert.match((await probe.version([real.peerUrl], 5000)).server, version);
 
     // Joining: first through the pipeline, as one that knows nobody; then through the streams.
-    const { member, follower } = await joinFollower(t, real);
+    const { member, follower } = await joinFollower(t, real, tls);
     await member.until(() => member.received.some(({ type }) => type === 'append'));
     member.network.addPeer(real.id, [real.peerUrl]);
     await streamsUp(member, real.id);
@@ -190,7 +205,7 @@ function interop(program: Program, version: RegExp): (t: TestContext) => Promise
     assert.ok(follower.entries.at(-1)!.term > term);
 
     // A member of another cluster is refused by either side.
-    const stranger = await startMember(t, 0xbadn, { clusterId: real.clusterId + 1n });
+    const stranger = await startMember(t, 0xbadn, { clusterId: real.clusterId + 1n, ...tls });
     stranger.network.addPeer(real.id, [real.peerUrl]);
     const line = await stranger.log.line((each) => /cluster ID mismatch: peer/.test(String(each['error'])));
     assert.ok(String(line['error']).includes(`=${real.clusterId.toString(16)}, local=`));
@@ -202,6 +217,8 @@ function interop(program: Program, version: RegExp): (t: TestContext) => Promise
 }
 
 test('a cluster with a member of etcd 3.4', { skip: skipEtcd }, interop(etcd, /^3\.[45]\./));
+
+test('a cluster with a member of etcd, over TLS', { skip: skipEtcd }, interop(etcd, /^3\.[45]\./, autoTls));
 
 test(
   'a cluster with a member of etcd 3.5',

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, createConnection } from 'node:net';
 import { test } from 'node:test';
 import type { Entry, Message } from '../../src/raft/types.ts';
+import { autoTls } from './auto-tls.ts';
 import { everyKind } from './every-kind.ts';
 import { plain } from './plain.ts';
 import { connect, startMember, streamsUp } from './test-member.ts';
@@ -293,6 +294,23 @@ test('idle streams live by heartbeats, and a silent one is given up', async (t) 
   assert.equal(a.network.activeSinceMs(B), since);
   assert.ok(b.network.stats.counters().get(A)!.receivedBytes > before);
   assert.equal(b.network.stats.counters().get(A)!.disconnects, 0);
+});
+
+test('members speak TLS, and one that does not is not heard', async (t) => {
+  const tls = await autoTls(t);
+  const a = await startMember(t, A, tls);
+  const b = await startMember(t, B, tls);
+  await connect(a, b);
+  const sent = [heartbeat(A, B, 7), append(A, B, 1, new Uint8Array(300_000).fill(3))];
+  a.network.send(sent);
+  await b.until(() => b.received.length === 2);
+  const byType = [...b.received].sort((x, y) => (x.type < y.type ? 1 : -1));
+  assert.deepEqual(byType.map(plain), sent.map(plain));
+  const c = await startMember(t, C);
+  c.network.addPeer(A, [a.url.replace('https:', 'http:')]);
+  c.network.send([heartbeat(C, A)]);
+  await c.until(() => c.events.includes(`unreachable ${A}`));
+  assert.deepEqual(a.received, []);
 });
 
 test('a stopped network says so and sends nothing', async (t) => {

@@ -1,6 +1,7 @@
 /** A member reduced to its network: a PeerNetwork behind a listener, which keeps what raft would be told. */
 import type { TestContext } from 'node:test';
 import { type Listener, listen } from '../../src/net/listener.ts';
+import type { ServerTls } from '../../src/net/tls/server-tls.ts';
 import {
   createPeerNetwork,
   type HttpPeerNetwork,
@@ -29,6 +30,7 @@ export interface TestMember {
 
 export interface TestMemberOptions extends Partial<PeerNetworkOptions> {
   readonly port?: number;
+  readonly tls?: ServerTls;
   /** Runs for each message before it is kept; may throw nothing. */
   readonly onMessage?: (message: Message) => void;
 }
@@ -36,7 +38,7 @@ export interface TestMemberOptions extends Partial<PeerNetworkOptions> {
 export async function startMember(
   t: TestContext,
   id: MemberId,
-  { port = 0, onMessage, ...options }: TestMemberOptions = {},
+  { port = 0, tls, onMessage, ...options }: TestMemberOptions = {},
 ): Promise<TestMember> {
   const log = new RecordingLog();
   const received: Message[] = [];
@@ -69,8 +71,9 @@ export async function startMember(
     limits: peerListenerLimits(),
     log,
     clock: nodeClock,
+    ...(tls !== undefined && { tls }),
   });
-  const url = `http://127.0.0.1:${listener.port}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${listener.port}`;
   ownPeerURLs.push(url);
   network.start({
     onMessage(message) {
