@@ -214,6 +214,8 @@ export function handleHeartbeatResponse(core: RaftCore, peer: Progress, context:
     peer.probeDue = true;
     core.flushDue = true;
   }
+  // The word to campaign was lost, or came before the other could follow it.
+  if (peer.id === core.transferee) continueTransfer(core, peer);
   if (!core.reads.hasRounds) return;
   const round = decodeRound(context);
   if (round > peer.confirmedRound && round <= core.reads.lastRound) {

@@ -41,7 +41,11 @@ export interface RaftInitialState {
   readonly confState: ConfState;
   /** Contiguous from snapshot.index + 1. */
   readonly entries: readonly Entry[];
-  /** Entries up to here are not handed out as committed again. At least snapshot.index. */
+  /**
+   * Entries up to here are not handed out as committed again. At least snapshot.index, at most the last entry: what the state
+   * machine keeps on disk must never be ahead of the log on disk (`RaftNode.durableIndex`), or a crash in between leaves a
+   * state that is made of entries which the log does not have, or has otherwise.
+   */
   readonly applied: number;
 }
 
@@ -95,7 +99,10 @@ export interface RaftNode {
   persisted(sequence: number): void;
   /** Everything up to `index` is applied. */
   applied(index: number): void;
-  /** A snapshot at `metadata.index` (<= applied) is kept; the log up to `compactIndex` (<= metadata.index) may be forgotten. */
+  /**
+   * A snapshot at `metadata.index` (<= applied) is kept; the log up to `compactIndex` (<= metadata.index) may be forgotten. On disk
+   * the snapshot must not become durable before the log up to its index (`durableIndex`).
+   */
   compact(metadata: SnapshotMetadata, compactIndex: number): void;
   status(): RaftStatus;
   /** Cheap reads for hot paths. */

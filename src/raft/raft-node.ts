@@ -60,9 +60,6 @@ class Node implements RaftNode {
           `${hardState.commit} and applied index ${applied}: the log was truncated or lost`,
       );
     }
-    if (log.lastTerm > hardState.term) {
-      throw new InvariantError(`last entry has term ${log.lastTerm}, later than the term ${hardState.term}`);
-    }
     // Commit indexes are written lazily; what is applied was committed.
     log.commit = Math.max(snapshot.index, hardState.commit, applied);
     log.handedOut = applied;
@@ -70,8 +67,10 @@ class Node implements RaftNode {
     const configuration = checkedConfState(initial.confState);
     this.#core = new RaftCore(options, hardState, snapshot, configuration, log);
     this.#core.useConfiguration(configuration);
-    this.#core.becomeFollower(hardState.term, NO_MEMBER);
-    this.#toldTerm = hardState.term;
+    // A write cut short by a crash may have left entries without the term that came behind them. No vote was given in it.
+    const term = Math.max(hardState.term, log.lastTerm);
+    this.#core.becomeFollower(term, NO_MEMBER);
+    this.#toldTerm = term;
   }
 
   get leader(): MemberId {
