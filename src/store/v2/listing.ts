@@ -4,7 +4,7 @@
  */
 
 import { encodeClosing, encodeNode, encodeOpening } from './event-encoder.ts';
-import { viewDir, viewFile } from './node-views.ts';
+import { viewDirExpiring, viewFile } from './node-views.ts';
 import { type NamedNode, SortedChildren } from './sorted-children.ts';
 import { childPath, DirNode, isHiddenName } from './tree-node.ts';
 import { TreeView, type ViewCursor } from './tree-view.ts';
@@ -114,7 +114,7 @@ class DirListing implements V2Listing {
     const cursor = this.#view.open(dir);
     this.#open.push({
       dir,
-      node: viewDir(dir.path, dir, this.#options.nowNs, undefined, this.#view.expirationNs(dir)),
+      node: viewDirExpiring(dir.path, dir, this.#view.expirationNs(dir), this.#options.nowNs, undefined),
       children: this.#options.sorted ? new SortedChildren(cursor) : cursor,
       isEmpty: true,
     });
@@ -131,7 +131,7 @@ class DirListing implements V2Listing {
     const key = childPath(parent.dir.path, name);
     const shown =
       node instanceof DirNode
-        ? viewDir(key, node, nowNs, undefined, this.#view.expirationNs(node))
+        ? viewDirExpiring(key, node, this.#view.expirationNs(node), nowNs, undefined)
         : viewFile(key, node, nowNs);
     this.#text += encodeNode(shown, stripPrefixLength);
   }

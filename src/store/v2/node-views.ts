@@ -28,13 +28,18 @@ export function viewFile(key: string, file: FileNode, nowNs: bigint): V2Node {
   };
 }
 
-/** A directory with the children given. */
-export function viewDir(
+/** A directory with the children given, as it is now. */
+export function viewDir(key: string, dir: DirNode, nowNs: bigint, nodes: V2Node[] | undefined): V2Node {
+  return viewDirExpiring(key, dir, dir.ttl?.expireTimeNs, nowNs, nodes);
+}
+
+/** A directory with the children and the expiry given. */
+export function viewDirExpiring(
   key: string,
   dir: DirNode,
+  expirationNs: bigint | undefined,
   nowNs: bigint,
   nodes: V2Node[] | undefined,
-  expirationNs: bigint | undefined = dir.ttl?.expireTimeNs,
 ): V2Node {
   return {
     key,
