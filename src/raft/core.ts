@@ -41,6 +41,9 @@ export class RaftCore {
   /** The snapshot that a member gets which needs compacted entries. */
   snapshot: SnapshotMetadata;
 
+  /** A received snapshot that is not reported applied yet: its configuration comes in force then, behind those of older entries. */
+  restored: SnapshotMetadata | undefined;
+
   /** Candidates: answers to the present campaign. */
   readonly votes: Map<MemberId, boolean> = new Map();
 

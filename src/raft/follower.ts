@@ -1,7 +1,7 @@
 /**
  * A follower's duties: take over the leader's log, or its snapshot, and acknowledge what is durable (thesis 3.5, 5).
  */
-import { checkedConfState, isMember } from './configuration.ts';
+import { checkedConfState } from './configuration.ts';
 import { EMPTY_BYTES, type RaftCore } from './core.ts';
 import type { Message } from './types.ts';
 
@@ -95,17 +95,17 @@ function restore(core: RaftCore, { snapshot }: SnapshotMessage): void {
   const { log } = core;
   const { index, term, confState } = snapshot.metadata;
   if (index <= log.commit) return;
-  if (!isMember(confState, core.id)) return;
   if (log.termAt(index) === term) {
     // The log holds all of it: cheaper than to start anew.
     log.commitTo(index);
     return;
   }
+  // It may well be older than this member's own addition, which then is in the log behind it.
   const configuration = checkedConfState(confState);
   const metadata = { index, term, confState: configuration };
   log.restore(index, term);
   // The bytes were dealt with by whoever received the message.
   core.writes.restored({ metadata, data: EMPTY_BYTES });
   core.snapshot = metadata;
-  core.useConfiguration(configuration);
+  core.restored = metadata;
 }

@@ -115,7 +115,7 @@ export interface RaftNode {
   readonly firstIndex: number;
   /** The log up to here is durable on this member's own disk, whatever writes are in flight. */
   readonly durableIndex: number;
-  /** In force now: changed by applyConfChange and by a received snapshot. */
+  /** In force now: changed by applyConfChange, and by `applied` for a received snapshot. */
   readonly configuration: ConfState;
   /** The term of the entry at `index`; undefined if it is compacted away or not there yet. */
   termAt(index: number): number | undefined;

@@ -159,6 +159,21 @@ export class RaftLog {
     return false;
   }
 
+  /**
+   * The last conf change before the last one, 0 if there is none. It is committed: a leader appends a conf change only when it
+   * has applied all before it. After a crash in the middle of a write this may be the only trace of that commit index, and a
+   * member that did not heed it would be two configurations behind, where majorities need not overlap.
+   */
+  confChangesSettledTo(): number {
+    let later = false;
+    for (let index = this.lastIndex; index > this.#baseIndex; index--) {
+      if (this.at(index).type === 'normal') continue;
+      if (later) return index;
+      later = true;
+    }
+    return 0;
+  }
+
   /** Starts anew behind a snapshot received from the leader. */
   restore(index: number, term: number): void {
     this.#entries = [];

@@ -60,8 +60,8 @@ class Node implements RaftNode {
           `${hardState.commit} and applied index ${applied}: the log was truncated or lost`,
       );
     }
-    // Commit indexes are written lazily; what is applied was committed.
-    log.commit = Math.max(snapshot.index, hardState.commit, applied);
+    // Commit indexes are written lazily; what is applied was committed, and so was every conf change but the last.
+    log.commit = Math.max(snapshot.index, hardState.commit, applied, log.confChangesSettledTo());
     log.handedOut = applied;
     log.applied = applied;
     const configuration = checkedConfState(initial.confState);
@@ -243,8 +243,13 @@ class Node implements RaftNode {
   }
 
   applied(index: number): void {
-    this.#core.log.appliedTo(index);
-    if (this.#core.role === 'leader') leaveJointIfDue(this.#core);
+    const core = this.#core;
+    core.log.appliedTo(index);
+    if (core.restored !== undefined && index >= core.restored.index) {
+      core.useConfiguration(core.restored.confState);
+      core.restored = undefined;
+    }
+    if (core.role === 'leader') leaveJointIfDue(core);
   }
 
   compact(metadata: SnapshotMetadata, compactIndex: number): void {
