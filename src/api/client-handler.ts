@@ -4,7 +4,7 @@
  */
 import type { HttpExchange, HttpHandler } from '../net/http-exchange.ts';
 import type { QuorateServer } from '../server/contract.ts';
-import { sendBadRequest, sendMethodNotAllowed, sendNotFound } from './http/answers.ts';
+import { sendBadRequest, sendMethodNotAllowed, sendNotFound, sendTextError } from './http/answers.ts';
 import { decodeUtf8, toByteText } from './http/byte-text.ts';
 import { cleanPath, sendRedirect } from './http/clean-path.ts';
 import { unescapePercent } from './http/percent-encoding.ts';
@@ -14,7 +14,7 @@ import { type LogLevel, serveLogLevel } from './ops/log-level.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { serveMetrics } from './ops/metrics-endpoint.ts';
 import { serveVersion } from './ops/version.ts';
-import { serveAuthAccounts, serveAuthEnable } from './v2/auth.ts';
+import { type AuthLookups, serveAuthAccounts, serveAuthEnable } from './v2/auth.ts';
 import type { Defer } from './v2/event-answer.ts';
 import { KeysEndpoint } from './v2/keys.ts';
 import { serveMachines } from './v2/machines.ts';
@@ -54,14 +54,16 @@ const DEFAULT_WATCH_BACKLOG_BYTES_MAX = 1024 * 1024;
 export function clientHandler(server: QuorateServer, options: ClientHandlerOptions): HttpHandler {
   const { metrics, processFacts, raftStatus, setLogLevel, monotonicMs } = options;
   const bodyBytesMax = options.bodyBytesMax ?? DEFAULT_BODY_BYTES_MAX;
+  const authLookups: AuthLookups = { count: 0 };
   const keys = new KeysEndpoint(server, {
+    authLookups,
     bodyBytesMax,
     watchBacklogBytesMax: options.watchBacklogBytesMax ?? DEFAULT_WATCH_BACKLOG_BYTES_MAX,
     metrics,
     monotonicMs,
     defer: options.defer,
   });
-  const members = new MembersEndpoint(server, bodyBytesMax);
+  const members = new MembersEndpoint(server, authLookups, bodyBytesMax);
   const serveKeys = (exchange: HttpExchange, path: string): void => keys.serve(exchange, storePathOf(path));
   const serveMembers = (exchange: HttpExchange, path: string): void => members.serve(exchange, path);
   const accounts = (allow: string) => (exchange: HttpExchange) => serveAuthAccounts(exchange, server, allow);
@@ -74,7 +76,11 @@ export function clientHandler(server: QuorateServer, options: ClientHandlerOptio
     { path: '/v2/machines', serve: (exchange) => serveMachines(exchange, server) },
     { path: '/v2/stats/self', allow: 'GET', serve: (exchange) => serveSelfStats(exchange, server) },
     { path: '/v2/stats/leader', allow: 'GET', serve: (exchange) => serveLeaderStats(exchange, server) },
-    { path: '/v2/stats/store', allow: 'GET', serve: (exchange) => serveStoreStats(exchange, server) },
+    {
+      path: '/v2/stats/store',
+      allow: 'GET',
+      serve: (exchange) => serveStoreStats(exchange, server, authLookups),
+    },
     { path: '/v2/auth/enable', serve: (exchange) => serveAuthEnable(exchange, server) },
     { path: '/v2/auth/users', serve: accounts('GET') },
     { path: '/v2/auth/users/', serve: accounts('GET,PUT,DELETE') },
@@ -91,6 +97,9 @@ export function clientHandler(server: QuorateServer, options: ClientHandlerOptio
       allow: 'PUT',
       serve: (exchange) => serveLogLevel(exchange, setLogLevel),
     },
+    // The gateway to the v3 API has no paths yet.
+    { path: '/v3/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
+    { path: '/v3beta/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
     ...operatorEndpoints(server, metrics),
   ]);
 
@@ -135,8 +144,10 @@ function router(endpoints: readonly Endpoint[]): HttpHandler {
     }
     const path = decodeUtf8(clean);
     const endpoint = byPath.get(path) ?? subtrees.find((subtree) => path.startsWith(subtree.path));
-    if (endpoint === undefined) sendNotFound(exchange);
-    else if (endpoint.allow !== undefined && endpoint.allow !== exchange.method) {
+    if (endpoint === undefined) {
+      if (byPath.has(`${path}/`)) sendRedirect(exchange, `${clean}/`, toByteText(exchange.query));
+      else sendNotFound(exchange);
+    } else if (endpoint.allow !== undefined && endpoint.allow !== exchange.method) {
       sendMethodNotAllowed(exchange, endpoint.allow);
     } else endpoint.serve(exchange, path);
   };

@@ -2,8 +2,7 @@
  * application/x-www-form-urlencoded text as etcd reads it: `key=value` pairs between '&', the first value of a key counts, broken
  * pairs are skipped but make the whole form an error.
  */
-import { decodeUtf8 } from './byte-text.ts';
-import { unescapePercent } from './percent-encoding.ts';
+import { unescapeField } from './percent-encoding.ts';
 
 /** Gets each pair in order, decoded. */
 export type FormSink = (key: string, value: string) => void;
@@ -28,10 +27,10 @@ export function parseForm(text: string, sink: FormSink): string | undefined {
 
 function takePair(pair: string, sink: FormSink, error: string | undefined): string | undefined {
   const equals = pair.indexOf('=');
-  const key = unescapePercent(equals < 0 ? pair : pair.slice(0, equals), 'query');
+  const key = unescapeField(equals < 0 ? pair : pair.slice(0, equals));
   if (key.error !== undefined) return error ?? key.error;
-  const value = unescapePercent(equals < 0 ? '' : pair.slice(equals + 1), 'query');
+  const value = unescapeField(equals < 0 ? '' : pair.slice(equals + 1));
   if (value.error !== undefined) return error ?? value.error;
-  sink(decodeUtf8(key.text), decodeUtf8(value.text));
+  sink(key.text, value.text);
   return error;
 }

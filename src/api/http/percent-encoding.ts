@@ -1,4 +1,5 @@
 /** Percent-encoding (RFC 3986) of byte text, with etcd's error text for a broken escape. */
+import { decodeUtf8 } from './byte-text.ts';
 import { goQuote } from './go-quote.ts';
 
 /** Where a plus sign means a space: in forms and queries, not in paths. */
@@ -27,6 +28,22 @@ export function unescapePercent(text: string, part: EncodedPart): Unescaped {
   return { text: out + spaced.slice(from) };
 }
 
+/** Decodes byte text of a query or form to text, bytes that are no UTF-8 as `decodeUtf8` has them. */
+export function unescapeField(text: string): Unescaped {
+  if (NEEDS_NO_DECODING.test(text)) return { text };
+  if (!NON_ASCII.test(text)) {
+    try {
+      return { text: decodeURIComponent(text.includes('+') ? text.replaceAll('+', ' ') : text) };
+    } catch {
+      // A broken escape, or bytes that are no UTF-8: the exact way tells which.
+    }
+  }
+  const unescaped = unescapePercent(text, 'query');
+  return unescaped.error === undefined ? { text: decodeUtf8(unescaped.text) } : unescaped;
+}
+
+const NEEDS_NO_DECODING = /^[^%+\x80-\xff]*$/;
+const NON_ASCII = /[\x80-\xff]/;
 const PATH_SAFE = /[A-Za-z0-9\-_.~$&+,/:;=@]/;
 
 /** Byte text as the path of a Location header. */

@@ -3,6 +3,14 @@ import type { HttpExchange } from '../../net/http-exchange.ts';
 import type { QuorateServer } from '../../server/contract.ts';
 import { JSON_HEADERS, sendMessage, sendMethodNotAllowed } from '../http/answers.ts';
 
+/**
+ * etcd asks its store at each request whether authentication is on, and finds nothing while it is off: reads that fail. Clients see them
+ * in /v2/stats/store, so they are counted here, without being made.
+ */
+export interface AuthLookups {
+  count: number;
+}
+
 const NOT_BUILT = 'v2 authentication is not available in this version: it is disabled and cannot be changed';
 
 export function serveAuthEnable(exchange: HttpExchange, server: QuorateServer): void {

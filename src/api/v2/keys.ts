@@ -12,6 +12,7 @@ import { byteTextOf } from '../http/byte-text.ts';
 import { parseMediaType } from '../http/media-type.ts';
 import type { KeyMethod, KeyTraffic } from '../ops/key-traffic.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { AuthLookups } from './auth.ts';
 import { type Defer, sendEvent } from './event-answer.ts';
 import { KeyHeaders } from './key-headers.ts';
 import { DEFAULT_KEY_OPTIONS, type KeyOptions, parseKeyOptions } from './key-options.ts';
@@ -19,6 +20,7 @@ import { KeyWatches } from './key-watches.ts';
 import { STORE_PREFIX } from './store-path.ts';
 
 export interface KeysOptions {
+  readonly authLookups: AuthLookups;
   /** Bytes of a form in a request's body; a larger one is answered 413. */
   readonly bodyBytesMax: number;
   /** Bytes that may wait for a slow watcher before its stream is ended. */
@@ -55,8 +57,12 @@ export class KeysEndpoint {
     const method = exchange.method;
     switch (method) {
       case 'GET':
-        if (exchange.query === '') this.#readLocally(exchange, method, path, DEFAULT_KEY_OPTIONS);
-        else this.#readWithOptions(exchange, method, path);
+        if (exchange.query !== '') {
+          this.#readWithOptions(exchange, method, path);
+          return;
+        }
+        this.#options.authLookups.count++;
+        this.#readLocally(exchange, method, path, DEFAULT_KEY_OPTIONS);
         return;
       case 'PUT':
       case 'POST':
@@ -80,6 +86,7 @@ export class KeysEndpoint {
       this.#sendError(exchange, v2Error(error.errorCode, error.cause, 0));
       return;
     }
+    this.#options.authLookups.count++;
     if (method === 'GET' && options.quorum) {
       this.#submit(exchange, method, path, options);
       return;
@@ -130,6 +137,7 @@ export class KeysEndpoint {
       const form = byteTextOf(body);
       if (exchange.query === '' && PLAIN_VALUE_FORM.test(form)) {
         const options: KeyOptions = { ...DEFAULT_KEY_OPTIONS, value: form.slice(VALUE_START) };
+        this.#options.authLookups.count++;
         this.#submit(exchange, method, path, options);
         return;
       }
@@ -145,8 +153,12 @@ export class KeysEndpoint {
     formError: string | undefined,
   ): void {
     const { options, error } = parseKeyOptions(method, form, formError, exchange.query, this.#server.nowNs());
-    if (error === undefined) this.#submit(exchange, method, path, options);
-    else this.#sendError(exchange, v2Error(error.errorCode, error.cause, 0));
+    if (error !== undefined) {
+      this.#sendError(exchange, v2Error(error.errorCode, error.cause, 0));
+      return;
+    }
+    this.#options.authLookups.count++;
+    this.#submit(exchange, method, path, options);
   }
 
   /** Sends the request through the log: every write, and a read that must see all writes before it. */

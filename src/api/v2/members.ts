@@ -4,6 +4,7 @@ import type { Member, QuorateServer, ServerError } from '../../server/contract.t
 import { quoteGo } from '../../store/v2/json-text.ts';
 import { JSON_HEADERS, sendMessage, sendMethodNotAllowed } from '../http/answers.ts';
 import { byteTextOf, decodeUtf8 } from '../http/byte-text.ts';
+import type { AuthLookups } from './auth.ts';
 import { type PeerUrls, readPeerUrls } from './peer-urls.ts';
 
 const PREFIX = '/v2/members';
@@ -12,9 +13,11 @@ const JSON_TYPE = 'application/json';
 
 export class MembersEndpoint {
   readonly #server: QuorateServer;
+  readonly #authLookups: AuthLookups;
   readonly #bodyBytesMax: number;
 
-  constructor(server: QuorateServer, bodyBytesMax: number) {
+  constructor(server: QuorateServer, authLookups: AuthLookups, bodyBytesMax: number) {
+    this.#authLookups = authLookups;
     this.#server = server;
     this.#bodyBytesMax = bodyBytesMax;
   }
@@ -27,14 +30,17 @@ export class MembersEndpoint {
         this.#show(exchange, name);
         return;
       case 'POST':
+        this.#authLookups.count++;
         this.#readUrls(exchange, (urls) => this.#add(exchange, urls));
         return;
       case 'PUT': {
+        this.#authLookups.count++;
         const id = this.#memberId(exchange, name);
         if (id !== undefined) this.#readUrls(exchange, (urls) => this.#update(exchange, id, urls));
         return;
       }
       case 'DELETE': {
+        this.#authLookups.count++;
         const id = this.#memberId(exchange, name);
         if (id !== undefined) this.#remove(exchange, id);
         return;

@@ -6,6 +6,7 @@ import { quoteGo } from '../../store/v2/json-text.ts';
 import { formatRfc3339 } from '../../store/v2/rfc3339.ts';
 import type { V2StoreStats } from '../../store/v2/types.ts';
 import { JSON_HEADERS, sendMessage } from '../http/answers.ts';
+import type { AuthLookups } from './auth.ts';
 import { formatGoDuration } from './go-duration.ts';
 
 export const STATE_NAMES: Readonly<Record<Role, string>> = {
@@ -37,8 +38,13 @@ const STORE_FIELDS: readonly (keyof V2StoreStats)[] = [
 
 const NS_PER_MS = 1_000_000n;
 
-export function serveStoreStats(exchange: HttpExchange, server: QuorateServer): void {
-  const stats = server.store.stats;
+export function serveStoreStats(
+  exchange: HttpExchange,
+  server: QuorateServer,
+  authLookups: AuthLookups,
+): void {
+  const { stats: own } = server.store;
+  const stats = { ...own, getsFail: own.getsFail + authLookups.count };
   const fields = STORE_FIELDS.map((name) => `"${name}":${stats[name]}`);
   exchange.send(200, JSON_HEADERS, `{${fields.join(',')}}`);
 }
