@@ -46,7 +46,7 @@ function argumentsOf(line: string): readonly string[] {
 
 /** Without a data directory in the flags, each member makes `<name>.etcd` in the folder it is started in. */
 function memberOn(t: TestContext, host: Host, line: string): MemberProcess {
-  const folder = temporaryFolder(t, 'seed');
+  const folder = temporaryFolder('seed');
   mkdirSync(folder, { recursive: true });
   const member = new MemberProcess(underTest, argumentsOf(line), { prefix: host.prefix, folder });
   t.after(() => member.kill());

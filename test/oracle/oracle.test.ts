@@ -32,7 +32,7 @@ interface Served {
 
 async function serveOne(t: TestContext, program: Program, flags: readonly string[]): Promise<Served> {
   const [clientPort, peerPort] = [await freePort(), await freePort()];
-  const data = temporaryFolder(t, 'oracle');
+  const data = temporaryFolder('oracle');
   const member = new MemberProcess(program, [
     `--data-dir=${data}/data`,
     `--listen-client-urls=http://127.0.0.1:${clientPort}`,

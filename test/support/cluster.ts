@@ -2,10 +2,8 @@
  * A cluster of member processes on loopback ports: started statically or grown one by one, each member of its own program.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { temporaryFolder } from './data-folder.ts';
 import { freePort } from './free-ports.ts';
 import { MemberProcess } from './member-process.ts';
 import type { Program } from './program.ts';
@@ -157,7 +155,6 @@ export class Cluster {
     for (const member of this.members) {
       member.client.close();
       await member.process.kill();
-      rmSync(member.dataFolder, { recursive: true, force: true });
     }
   }
 
@@ -166,7 +163,7 @@ export class Cluster {
     return {
       clientUrl: `${clientScheme}://127.0.0.1:${await freePort()}`,
       peerUrl: `${peerScheme}://127.0.0.1:${await freePort()}`,
-      dataFolder: mkdtempSync(join(tmpdir(), 'quorate-member-')),
+      dataFolder: temporaryFolder('member'),
     };
   }
 
