@@ -9,23 +9,63 @@ const asked = process.env['QUORATE_SEED'];
 const kinds: readonly (readonly [string, Omit<RandomClusterOptions, 'seed'>])[] = [
   [
     'three members',
-    { steps: 6000, voters: 3, members: 3, confChanges: false, preVote: true, checkQuorum: true },
+    {
+      steps: 6000,
+      voters: 3,
+      members: 3,
+      confChanges: false,
+      preVote: true,
+      checkQuorum: true,
+      electionTicks: 10,
+    },
   ],
   [
     'five members without pre-vote and check-quorum',
-    { steps: 8000, voters: 5, members: 5, confChanges: false, preVote: false, checkQuorum: false },
+    {
+      steps: 8000,
+      voters: 5,
+      members: 5,
+      confChanges: false,
+      preVote: false,
+      checkQuorum: false,
+      electionTicks: 3,
+    },
   ],
   [
     'members coming and going',
-    { steps: 10_000, voters: 3, members: 5, confChanges: true, preVote: true, checkQuorum: true },
+    {
+      steps: 10_000,
+      voters: 3,
+      members: 5,
+      confChanges: true,
+      preVote: true,
+      checkQuorum: true,
+      electionTicks: 10,
+    },
   ],
   [
     'members coming and going, neither pre-vote nor check-quorum',
-    { steps: 8000, voters: 3, members: 5, confChanges: true, preVote: false, checkQuorum: false },
+    {
+      steps: 8000,
+      voters: 3,
+      members: 5,
+      confChanges: true,
+      preVote: false,
+      checkQuorum: false,
+      electionTicks: 3,
+    },
   ],
   [
     'one member',
-    { steps: 2000, voters: 1, members: 1, confChanges: false, preVote: true, checkQuorum: true },
+    {
+      steps: 2000,
+      voters: 1,
+      members: 1,
+      confChanges: false,
+      preVote: true,
+      checkQuorum: true,
+      electionTicks: 10,
+    },
   ],
 ];
 

@@ -20,6 +20,8 @@ export interface RandomClusterOptions {
   readonly confChanges: boolean;
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
+  /** Fewer ticks, more elections. */
+  readonly electionTicks: number;
 }
 
 const encoder = new TextEncoder();
@@ -48,6 +50,7 @@ export class RandomCluster {
         id: BigInt(i),
         preVote: options.preVote,
         checkQuorum: options.checkQuorum,
+        electionTicks: options.electionTicks,
         maxMessageBytes: 60,
         maxInflightMessages: 3,
         maxCommittedBytesPerReady: 100,
