@@ -42,6 +42,19 @@ export class LazyMetric {
   reset(): void {}
 }
 
+/** Rows of one figure, or of one histogram. */
+export function counter(name: string, help: string, read: () => number): MetricRow {
+  return { name, help, type: 'counter', samples: () => [{ value: read() }] };
+}
+
+export function gauge(name: string, help: string, read: () => number): MetricRow {
+  return { name, help, type: 'gauge', samples: () => [{ value: read() }] };
+}
+
+export function histogram(name: string, help: string, source: DurationHistogram): MetricRow {
+  return { name, help, type: 'histogram', samples: () => histogramSamples(name, source) };
+}
+
 /** The lines of a histogram: a rising count for each bound, the sum and the count. */
 export function histogramSamples(name: string, histogram: DurationHistogram, labels: Labels = {}): Sample[] {
   const metricName = `${name}_bucket`;

@@ -24,6 +24,9 @@ export class FakeExchange implements HttpExchange {
   answerBody = '';
   chunks: string[] | undefined;
   ended = false;
+  /** Resolves with `send`. */
+  readonly answered: Promise<void>;
+  #answer: () => void = () => {};
   clientGone = false;
   /** Bytes a stream may hold before `write` says to wait; what was written counts until `drain`. */
   highWaterBytes = 64 * 1024;
@@ -34,6 +37,9 @@ export class FakeExchange implements HttpExchange {
   #onDrain: (() => void) | undefined;
 
   constructor(request: FakeRequest) {
+    this.answered = new Promise((resolve) => {
+      this.#answer = resolve;
+    });
     const at = request.target.indexOf('?');
     this.method = request.method ?? 'GET';
     this.path = at < 0 ? request.target : request.target.slice(0, at);
@@ -79,6 +85,7 @@ export class FakeExchange implements HttpExchange {
     this.answerHeaders = headers;
     this.answerBody = typeof body === 'string' ? body : Buffer.from(body).toString('utf8');
     this.ended = true;
+    this.#answer();
   }
 
   begin(status: number, headers: string): HttpStream {
