@@ -7,7 +7,10 @@ import type { PeerCertificate } from './peer-certificate.ts';
  */
 export interface HttpExchange {
   readonly method: string;
-  /** Request target up to '?', not decoded, always starting with '/'. */
+  /**
+   * Request target up to '?', not decoded, always starting with '/'. Escapes are well-formed. Bytes beyond ASCII, which clients do send
+   * for UTF-8, are one character each (latin1), here and in `query` and headers.
+   */
   readonly path: string;
   /** Request target after the first '?', not decoded; '' if none. */
   readonly query: string;
@@ -26,13 +29,18 @@ export interface HttpExchange {
    * by itself, closes the connection after, and never calls back; nor does it when the client is gone.
    */
   readBody(limitBytes: number, callback: (body: Uint8Array) => void): void;
-  /** Streams the body with back-pressure: `onChunk` returns false to pause until `resumeBody`. `onEnd(false)` = client gone before the end. */
+  /** Streams the body with back-pressure; chunks are the handler's own to keep: `onChunk` returns false to pause until `resumeBody`. `onEnd(false)` = client gone before the end. */
   streamBody(onChunk: (chunk: Uint8Array) => boolean, onEnd: (complete: boolean) => void): void;
   resumeBody(): void;
 
   /** True once the client is gone or the answer is complete: nothing more can be written. */
   readonly closed: boolean;
-  /** Called once, when the client goes away before the answer is complete. */
+  /**
+   * Called once, when the client goes away before the answer is complete. For handlers that wait for something to happen (long polls,
+   * streams) and for no others, because it changes two things. A client that has only ended its side of the connection (netcat
+   * does) counts as gone, where other requests are still answered. And a draining server ends the exchange at once, where others
+   * are waited for. In both cases a begun stream is ended well.
+   */
   onClose(callback: () => void): void;
 
   /**
@@ -45,7 +53,7 @@ export interface HttpExchange {
 }
 
 export interface HttpStream {
-  /** Queues a chunk. False: more than the high-water mark waits; go on after `onDrain`. */
+  /** Queues a chunk; bytes must not change afterwards. False: more than the high-water mark waits; go on after `onDrain`. */
   write(chunk: string | Uint8Array): boolean;
   onDrain(callback: () => void): void;
   /** Bytes queued and not yet taken by the operating system. */

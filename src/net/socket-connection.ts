@@ -67,17 +67,11 @@ export class SocketConnection {
   /** Input from the socket, valid during the call. */
   receive(bytes: Buffer, start: number, end: number): void {
     if (this.gone) return;
+    this.context.metrics.receivedBytes += end - start;
     this.receiving = true;
     this.protocol.receive(bytes, start, end);
     this.receiving = false;
     this.flush();
-  }
-
-  /** Text whose characters are all below 128; becomes as many bytes. */
-  queueAscii(text: string): void {
-    this.text += text;
-    this.queuedBytes += text.length;
-    if (!this.receiving) this.schedule();
   }
 
   /** Text that is `byteLength` bytes long as UTF-8. */
@@ -189,7 +183,8 @@ export class SocketConnection {
 
   private flush(): void {
     const socket = this.socket;
-    if (this.queuedBytes !== 0) {
+    const flushedBytes = this.queuedBytes;
+    if (flushedBytes !== 0) {
       this.queuedBytes = 0;
       if (this.pieces.length === 0) {
         const text = this.text;
@@ -199,6 +194,10 @@ export class SocketConnection {
         if (socket.writable) socket.write(text, encoding);
       } else {
         this.flushPieces();
+      }
+      // Node emits no 'drain' for what the operating system took at once.
+      if (flushedBytes > this.context.limits.pendingOutputBytes && socket.writableLength === 0) {
+        process.nextTick(() => this.protocol.writable());
       }
     }
     if (this.ending && socket.writable) socket.end();

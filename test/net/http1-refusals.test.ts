@@ -91,6 +91,7 @@ const refused: readonly (readonly [name: string, request: string, answer: string
   ['an empty chunk size', `${chunked}\r\n`, '400 Bad Request'],
   ['a signed chunk size', `${chunked}-1\r\n`, '400 Bad Request'],
   ['a prefixed chunk size', `${chunked}0x1\r\na\r\n`, '400 Bad Request'],
+  ['a space after a chunk size', `${chunked}1 \r\na\r\n`, '400 Bad Request'],
   ['a giant chunk size', `${chunked}10000000000000\r\n`, '400 Bad Request'],
   ['a chunk size that would wrap around', `${chunked}${'f'.repeat(16)}1\r\n`, '400 Bad Request'],
   ['zeros without end', `${chunked}${'0'.repeat(1000)}`, '400 Bad Request'],

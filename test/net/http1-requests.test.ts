@@ -42,7 +42,7 @@ for (const rawAccept of [true, false]) {
       ],
       [
         'chunks, extensions and trailers',
-        `PUT / HTTP/1.1\r\n${host}Transfer-Encoding: Chunked\r\n\r\n3;a=b\r\nabc\r\n0A \r\n0123456789\r\n000\r\nX: y\r\n\r\n`,
+        `PUT / HTTP/1.1\r\n${host}Transfer-Encoding: Chunked\r\n\r\n3;a=b\r\nabc\r\n0A\r\n0123456789\r\n000\r\nX: y\r\n\r\n`,
         answer('PUT / ?  [abc0123456789]'),
       ],
       [

@@ -1,7 +1,7 @@
 /**
  * Finds the body's bytes in the input, for bodies with a length and chunked ones:
  *
- *   *( SIZE-HEX [BWS] [";" EXTENSION] CRLF DATA CRLF )  "0" [";" EXTENSION] CRLF  *( NAME ":" VALUE CRLF )  CRLF
+ *   *( SIZE-HEX [";" EXTENSION] CRLF DATA CRLF )  "0" [";" EXTENSION] CRLF  *( NAME ":" VALUE CRLF )  CRLF
  *
  * Pull-style, so that no closure or buffer is needed: each `pull` steps over framing to the next run of data in the given bytes.
  * Framing is bounded: extensions and tiny chunks by `framingBudget`, trailers (which are discarded) by `trailerBytes`.
@@ -10,21 +10,21 @@ import { hexValues, tokenBytes, valueBytes } from './character-classes.ts';
 
 const CR = 13;
 const LF = 10;
+const SEMICOLON = 59;
 
 const Step = {
   length: 0,
   size: 1,
-  sizeEnd: 2,
-  extension: 3,
-  sizeLf: 4,
-  data: 5,
-  dataCr: 6,
-  dataLf: 7,
-  trailerStart: 8,
-  trailerName: 9,
-  trailerValue: 10,
-  trailerLf: 11,
-  endLf: 12,
+  extension: 2,
+  sizeLf: 3,
+  data: 4,
+  dataCr: 5,
+  dataLf: 6,
+  trailerStart: 7,
+  trailerName: 8,
+  trailerValue: 9,
+  trailerLf: 10,
+  endLf: 11,
 } as const;
 type Step = (typeof Step)[keyof typeof Step];
 
@@ -112,11 +112,10 @@ export class RequestBody {
           return this.remaining === 0 ? ++this.digits <= 64 : ++this.digits <= 64 && this.remaining < 2 ** 52;
         }
         if (this.digits === 0) return false;
-        this.step = Step.sizeEnd;
-        return this.sizeEnd(byte);
+        // No white space: it is allowed before an extension only, and nobody sends it there.
+        this.step = byte === CR ? Step.sizeLf : Step.extension;
+        return byte === CR || byte === SEMICOLON;
       }
-      case Step.sizeEnd:
-        return this.sizeEnd(byte);
       case Step.extension:
         if (byte === CR) this.step = Step.sizeLf;
         return byte === CR || valueBytes[byte] === 1;
@@ -140,13 +139,6 @@ export class RequestBody {
       default:
         throw new Error(`no framing byte is due at step ${this.step}`);
     }
-  }
-
-  private sizeEnd(byte: number): boolean {
-    if (byte === CR) this.step = Step.sizeLf;
-    else if (byte === 0x3b) this.step = Step.extension;
-    else return byte === 32 || byte === 9;
-    return true;
   }
 
   private trailerByte(byte: number): boolean {
