@@ -507,6 +507,8 @@ export class Server implements QuorateServer {
     }
     for (const id of before)
       if (this.#cluster.member(id) === undefined && id !== this.memberId) network.removePeer(id);
+    // The entry that published this member may be one of those that the snapshot stands for: nobody will report it.
+    if (this.#isPublished()) this.#becomeReady();
     this.#log.info('installed a snapshot from the leader', { 'snapshot-index': snapshot.metadata.index });
   }
 
@@ -552,18 +554,33 @@ export class Server implements QuorateServer {
       clientURLs: this.settings.advertisedClientURLs,
     });
     this.#propose(v2Request({ method: 'PUT', path: attributesPath(this.memberId), value }), (outcome) => {
-      if (this.#stopped) return;
+      if (this.#stopped || this.#ready) return;
       if (!outcome.ok) {
         this.#log.warn('could not publish this member yet', { error: outcome.error.message });
         this.#publish();
         return;
       }
-      this.#log.info('published this member to the cluster', {
-        'client-urls': this.settings.advertisedClientURLs,
-      });
-      this.#ready = true;
-      for (const callback of this.#readyCallbacks.splice(0)) callback();
+      this.#becomeReady();
     });
+  }
+
+  #becomeReady(): void {
+    if (this.#ready) return;
+    this.#ready = true;
+    this.#log.info('published this member to the cluster', {
+      'client-urls': this.settings.advertisedClientURLs,
+    });
+    for (const callback of this.#readyCallbacks.splice(0)) callback();
+  }
+
+  /** Does the applied state say of this member what it would publish? */
+  #isPublished(): boolean {
+    const { name, advertisedClientURLs } = this.settings;
+    const self = this.#cluster.member(this.memberId);
+    return (
+      self !== undefined &&
+      encodeAttributes(self) === encodeAttributes({ name, clientURLs: advertisedClientURLs })
+    );
   }
 
   #sweep(): void {
