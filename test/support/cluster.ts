@@ -80,8 +80,14 @@ export class Cluster {
       ),
       201,
     );
-    const initial = [...this.members, { name: `m${this.#named}`, peerUrl: place.peerUrl }]
-      .map(({ name, peerUrl }) => `${name}=${peerUrl}`)
+    const name = `m${this.#named}`;
+    const { members } = JSON.parse((await voice.client.get('/v2/members')).text) as {
+      members: { name: string; peerURLs: string[] }[];
+    };
+    const initial = members
+      .map(({ name: known, peerURLs }) =>
+        known === '' ? `${name}=${place.peerUrl}` : `${known}=${peerURLs[0]}`,
+      )
       .join(',');
     const member = this.#add(program, place, initial, 'existing');
     await member.process.start();
