@@ -54,7 +54,8 @@ const DEFAULT_WATCH_BACKLOG_BYTES_MAX = 1024 * 1024;
 export function clientHandler(server: QuorateServer, options: ClientHandlerOptions): HttpHandler {
   const { metrics, processFacts, raftStatus, setLogLevel, monotonicMs } = options;
   const bodyBytesMax = options.bodyBytesMax ?? DEFAULT_BODY_BYTES_MAX;
-  const authLookups: AuthLookups = { count: 0 };
+  // One was made before the first request.
+  const authLookups: AuthLookups = { count: 1 };
   const keys = new KeysEndpoint(server, {
     authLookups,
     bodyBytesMax,
@@ -66,7 +67,8 @@ export function clientHandler(server: QuorateServer, options: ClientHandlerOptio
   const members = new MembersEndpoint(server, authLookups, bodyBytesMax);
   const serveKeys = (exchange: HttpExchange, path: string): void => keys.serve(exchange, storePathOf(path));
   const serveMembers = (exchange: HttpExchange, path: string): void => members.serve(exchange, path);
-  const accounts = (allow: string) => (exchange: HttpExchange) => serveAuthAccounts(exchange, server, allow);
+  const accounts = (allow: string) => (exchange: HttpExchange) =>
+    serveAuthAccounts(exchange, server, authLookups, allow);
 
   const route = router([
     { path: '/v2/keys', serve: serveKeys },
@@ -79,9 +81,9 @@ export function clientHandler(server: QuorateServer, options: ClientHandlerOptio
     {
       path: '/v2/stats/store',
       allow: 'GET',
-      serve: (exchange) => serveStoreStats(exchange, server, authLookups),
+      serve: (exchange) => serveStoreStats(exchange, server, authLookups, metrics.health),
     },
-    { path: '/v2/auth/enable', serve: (exchange) => serveAuthEnable(exchange, server) },
+    { path: '/v2/auth/enable', serve: (exchange) => serveAuthEnable(exchange, server, authLookups) },
     { path: '/v2/auth/users', serve: accounts('GET') },
     { path: '/v2/auth/users/', serve: accounts('GET,PUT,DELETE') },
     { path: '/v2/auth/roles', serve: accounts('GET') },

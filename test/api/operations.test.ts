@@ -51,14 +51,15 @@ test('/v2/stats/leader', () => {
   assert.equal(told(api.ask('/v2/stats/leader')), '403 {"message":"not current leader"}');
 });
 
-test('/v2/stats/store counts a failed read for each look whether authentication is on', () => {
+test('/v2/stats/store counts the reads etcd makes to look for authentication and to check its health', () => {
   const api = createApi();
   api.ask('PUT /v2/keys/a', 'value=1');
   api.ask('/v2/keys/a');
   api.ask('/v2/keys/a?recursive=broken');
+  api.ask('/health');
   assert.equal(
     told(api.ask('/v2/stats/store')),
-    '200 {"getsSuccess":1,"getsFail":2,"setsSuccess":1,"setsFail":0,"deleteSuccess":0,"deleteFail":0,' +
+    '200 {"getsSuccess":2,"getsFail":3,"setsSuccess":1,"setsFail":0,"deleteSuccess":0,"deleteFail":0,' +
       '"updateSuccess":0,"updateFail":0,"createSuccess":3,"createFail":0,"compareAndSwapSuccess":0,' +
       '"compareAndSwapFail":0,"compareAndDeleteSuccess":0,"compareAndDeleteFail":0,"expireCount":0,"watchers":0}',
   );

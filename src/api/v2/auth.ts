@@ -13,18 +13,28 @@ export interface AuthLookups {
 
 const NOT_BUILT = 'v2 authentication is not available in this version: it is disabled and cannot be changed';
 
-export function serveAuthEnable(exchange: HttpExchange, server: QuorateServer): void {
+export function serveAuthEnable(exchange: HttpExchange, server: QuorateServer, lookups: AuthLookups): void {
   if (exchange.method !== 'GET') {
-    serveAuthAccounts(exchange, server, 'GET,PUT,DELETE');
+    serveAuthAccounts(exchange, server, lookups, 'GET,PUT,DELETE');
     return;
   }
+  lookups.count++;
   exchange.send(200, JSON_HEADERS + clusterLine(server), '{"enabled":false}\n');
 }
 
 /** Users and roles: there are none, and none can be made. */
-export function serveAuthAccounts(exchange: HttpExchange, server: QuorateServer, allow: string): void {
-  if (allow.split(',').includes(exchange.method)) sendMessage(exchange, 501, NOT_BUILT, clusterLine(server));
-  else sendMethodNotAllowed(exchange, allow);
+export function serveAuthAccounts(
+  exchange: HttpExchange,
+  server: QuorateServer,
+  lookups: AuthLookups,
+  allow: string,
+): void {
+  if (!allow.split(',').includes(exchange.method)) {
+    sendMethodNotAllowed(exchange, allow);
+    return;
+  }
+  lookups.count++;
+  sendMessage(exchange, 501, NOT_BUILT, clusterLine(server));
 }
 
 function clusterLine(server: QuorateServer): string {
