@@ -13,6 +13,7 @@ const FIRST = tagOf(1, VARINT);
 const SECOND = tagOf(2, VARINT);
 const THIRD = tagOf(3, VARINT);
 const ENTRY_DATA = tagOf(4, BYTES);
+const MARK_CONF_STATE = tagOf(3, BYTES);
 
 /** raftpb.Entry; its data is a view into `bytes`. Throws a DecodeError. */
 export function decodeEntry(bytes: Uint8Array, start: number, end: number): Entry {
@@ -55,7 +56,7 @@ export function decodeState(bytes: Uint8Array, start: number, end: number): Hard
   return { term, vote, commit };
 }
 
-/** walpb.Snapshot. Throws a DecodeError. */
+/** walpb.Snapshot. etcd 3.5 adds the configuration as a third field, which the snapshot itself holds too. Throws a DecodeError. */
 export function decodeMark(bytes: Uint8Array, start: number, end: number): SnapshotMark {
   const reader = new Reader(bytes, start, end);
   let index = 0;
@@ -66,6 +67,7 @@ export function decodeMark(bytes: Uint8Array, start: number, end: number): Snaps
     last = tag;
     if (tag === FIRST) index = reader.varint();
     else if (tag === SECOND) term = reader.varint();
+    else if (tag === MARK_CONF_STATE) reader.skip(tag);
     else throw new DecodeError('unknown field in a snapshot mark', reader.position);
   }
   return { index, term };

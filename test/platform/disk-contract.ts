@@ -1,16 +1,16 @@
 /** What every Disk must do, as tests that each implementation runs. */
 
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import type { Disk } from '../../src/ports/disk.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (content: Uint8Array): string => new TextDecoder().decode(content);
 
 /** `make` gives an empty folder on a fresh disk. */
-export function testDisk(name: string, make: (t: TestContext) => { disk: Disk; folder: string }): void {
-  test(`${name}: files are created once, written anywhere, read and closed`, async (t) => {
-    const { disk, folder } = make(t);
+export function testDisk(name: string, make: () => { disk: Disk; folder: string }): void {
+  test(`${name}: files are created once, written anywhere, read and closed`, async () => {
+    const { disk, folder } = make();
     const path = `${folder}/a`;
     const file = await disk.create(path);
     await assert.rejects(disk.create(path), { name: 'DiskError', code: 'EEXIST', path });
@@ -34,8 +34,8 @@ export function testDisk(name: string, make: (t: TestContext) => { disk: Disk; f
     assert.equal(text(await disk.readFile(path)), 'hel12345678901');
   });
 
-  test(`${name}: names`, async (t) => {
-    const { disk, folder } = make(t);
+  test(`${name}: names`, async () => {
+    const { disk, folder } = make();
     await disk.makeDirectory(`${folder}/x/y`);
     await disk.makeDirectory(`${folder}/x/y`);
     for (const file of ['b', 'a', 'C']) await (await disk.create(`${folder}/x/${file}`)).close();
@@ -51,8 +51,8 @@ export function testDisk(name: string, make: (t: TestContext) => { disk: Disk; f
     assert.equal(await disk.exists(`${folder}/z`), false);
   });
 
-  test(`${name}: failures say what and where`, async (t) => {
-    const { disk, folder } = make(t);
+  test(`${name}: failures say what and where`, async () => {
+    const { disk, folder } = make();
     const path = `${folder}/missing`;
     const missing = { name: 'DiskError', code: 'ENOENT', path };
     await assert.rejects(disk.open(path), missing);
@@ -62,8 +62,8 @@ export function testDisk(name: string, make: (t: TestContext) => { disk: Disk; f
     await assert.rejects(disk.syncDirectory(path), missing);
   });
 
-  test(`${name}: a lock has one holder, and follows the file when it is renamed`, async (t) => {
-    const { disk, folder } = make(t);
+  test(`${name}: a lock has one holder, and follows the file when it is renamed`, async () => {
+    const { disk, folder } = make();
     const path = `${folder}/lock`;
     const lock = await disk.lock(path);
     await assert.rejects(disk.lock(path), { name: 'DiskError', code: 'ELOCKED', path });

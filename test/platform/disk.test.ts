@@ -11,16 +11,16 @@ import { needs } from '../support/needs.ts';
 import { randomFrom } from '../wal/wal-fixture.ts';
 import { testDisk } from './disk-contract.ts';
 
-testDisk('node', (t) => ({ disk: createNodeDisk(), folder: temporaryFolder(t, 'disk') }));
+testDisk('node', () => ({ disk: createNodeDisk(), folder: temporaryFolder('disk') }));
 testDisk('memory', () => {
   const disk = createMemoryDisk({ random: randomFrom(1) });
   disk.put('/data/here', new Uint8Array(0));
   return { disk, folder: '/data' };
 });
 
-test('node: files and folders are private', async (t) => {
+test('node: files and folders are private', async () => {
   const disk = createNodeDisk();
-  const folder = temporaryFolder(t, 'disk');
+  const folder = temporaryFolder('disk');
   await disk.makeDirectory(`${folder}/a/b`);
   await (await disk.create(`${folder}/a/b/c`)).close();
   assert.equal(statSync(`${folder}/a`).mode & 0o777, 0o700);
@@ -37,7 +37,7 @@ test('node: a full disk', { skip: needs('root') }, async () => {
 });
 
 test('node: another process is kept out until the holder ends, killed or not', async (t) => {
-  const folder = temporaryFolder(t, 'disk');
+  const folder = temporaryFolder('disk');
   const path = `${folder}/lock`;
   const source = `
     const { createNodeDisk } = await import(${JSON.stringify(new URL('../../src/platform/node-disk.ts', import.meta.url).href)});
