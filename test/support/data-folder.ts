@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 
 const made: string[] = [];
 
@@ -16,8 +17,10 @@ process.on('exit', () => {
   }
 });
 
-export function temporaryFolder(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `quorate-${name}-`));
+/** @param owner a word, or the test, to tell the folders apart by */
+export function temporaryFolder(owner: string | TestContext): string {
+  const word = typeof owner === 'string' ? owner : owner.name.replace(/\W+/g, '-').slice(0, 30);
+  const folder = mkdtempSync(join(tmpdir(), `quorate-${word}-`));
   made.push(folder);
   return folder;
 }
