@@ -1,0 +1,148 @@
+/**
+ * Applies what is committed, in order: v2 requests to the tree, configuration changes to the membership, and in place of
+ * both a snapshot from the leader. Whoever waits for an entry here is answered when it is applied.
+ */
+import type { Log } from '../ports/log.ts';
+import type { PeerNetwork } from '../ports/peer-network.ts';
+import type { RaftNode } from '../raft/node.ts';
+import { type ConfChange, type Entry, type MemberId, NO_MEMBER, type Snapshot } from '../raft/types.ts';
+import type { V2Outcome, V2Store } from '../store/v2/types.ts';
+import { decodeLogRequest } from '../wire/internal-raft-request.ts';
+import { decodeConfChange } from '../wire/raftpb.ts';
+import { decodeV2RequestId, type V2Request } from '../wire/v2-request.ts';
+import { applyV2Request } from './apply-v2.ts';
+import type { ServerErrorCode, Submitted } from './contract.ts';
+import { serverError } from './errors.ts';
+import type { Cluster, MembershipChange } from './membership/cluster.ts';
+import { formatId } from './membership/member-id.ts';
+import type { Proposals } from './proposals.ts';
+
+export interface ApplierParts {
+  readonly self: MemberId;
+  readonly store: V2Store;
+  readonly cluster: Cluster;
+  readonly raft: RaftNode;
+  readonly network: PeerNetwork;
+  readonly log: Log;
+  readonly proposals: Proposals<V2Request, Submitted<V2Outcome>>;
+  /** Wall time in nanoseconds. */
+  readonly nowNs: () => bigint;
+  /** A leader has committed the first, empty entry of its term. */
+  readonly onTermBegun: () => void;
+  /** A configuration change was applied, or by everyone refused. */
+  readonly onConfChange: (changeId: bigint, refusal: ServerErrorCode | undefined) => void;
+  readonly onSelfRemoved: () => void;
+}
+
+export class Applier {
+  readonly #parts: ApplierParts;
+  #appliedIndex: number;
+
+  constructor(parts: ApplierParts, appliedIndex: number) {
+    this.#parts = parts;
+    this.#appliedIndex = appliedIndex;
+  }
+
+  /** Highest index applied. */
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  /** Throws if an entry can't be applied: the member must stop then, or it would differ from the others. */
+  apply(entries: readonly Entry[]): void {
+    const nowNs = this.#parts.nowNs();
+    for (const entry of entries) {
+      switch (entry.type) {
+        case 'normal':
+          this.#applyNormal(entry, nowNs);
+          break;
+        case 'conf-change':
+          this.#applyConfChange(decodeConfChange(entry.data));
+          break;
+        case 'conf-change-v2':
+          throw new Error(
+            `entry ${entry.index} of the log changes the configuration in several steps, which no etcd member proposes`,
+          );
+      }
+      this.#appliedIndex = entry.index;
+    }
+  }
+
+  /** Replaces all state. */
+  install(snapshot: Snapshot): void {
+    const { store, cluster, network, log, self } = this.#parts;
+    const before = new Set(cluster.members().map((member) => member.id));
+    store.recover(snapshot.data);
+    cluster.recover();
+    this.#appliedIndex = snapshot.metadata.index;
+    for (const { id, peerURLs } of cluster.members()) {
+      if (id === self) continue;
+      if (before.has(id)) network.updatePeer(id, peerURLs);
+      else network.addPeer(id, peerURLs);
+    }
+    for (const id of before) if (id !== self && cluster.member(id) === undefined) network.removePeer(id);
+    log.info('installed a snapshot from the leader', { 'snapshot-index': snapshot.metadata.index });
+  }
+
+  #applyNormal(entry: Entry, nowNs: bigint): void {
+    const { store, cluster, proposals, onTermBegun } = this.#parts;
+    if (entry.data.length === 0) {
+      onTermBegun();
+      return;
+    }
+    // Most entries on a leader are its own: their requests need no decoding.
+    const waiter = proposals.size > 0 ? proposals.take(decodeV2RequestId(entry.data)) : undefined;
+    if (waiter !== undefined) {
+      const outcome = applyV2Request(waiter.request, store, cluster, nowNs);
+      waiter.done({ ok: true, value: outcome ?? NOTHING });
+      return;
+    }
+    const decoded = decodeLogRequest(entry.data);
+    if (decoded.kind === 'v3') {
+      throw new Error(
+        `entry ${entry.index} of the log holds a v3 request (field ${decoded.field} of InternalRaftRequest), which this version cannot apply: ` +
+          'going on would make this member differ from the others; use only the v2 API in a cluster with this member, or remove it from the cluster',
+      );
+    }
+    applyV2Request(decoded.request, store, cluster, nowNs);
+  }
+
+  #applyConfChange(change: ConfChange): void {
+    const { cluster, raft, log, self, onConfChange, onSelfRemoved } = this.#parts;
+    const refusal = cluster.validate(change);
+    if (refusal !== undefined) {
+      log.warn('refused a change of the membership', {
+        reason: serverError(refusal).message,
+        'changed-member-id': formatId(change.nodeId),
+      });
+      raft.applyConfChange({ ...change, nodeId: NO_MEMBER });
+      onConfChange(change.id, refusal);
+      return;
+    }
+    raft.applyConfChange(change);
+    const done = cluster.apply(change);
+    this.#connect(done);
+    onConfChange(change.id, undefined);
+    if (done.kind === 'removed' && done.id === self) onSelfRemoved();
+  }
+
+  /** Lets the network follow the membership. */
+  #connect(change: MembershipChange): void {
+    const { network, log, self } = this.#parts;
+    if (change.kind === 'removed') {
+      log.info('removed member', { 'changed-member-id': formatId(change.id) });
+      if (change.id !== self) network.removePeer(change.id);
+      return;
+    }
+    const { id, peerURLs } = change.member;
+    log.info(`${change.kind} member`, { 'changed-member-id': formatId(id), 'peer-urls': peerURLs });
+    if (id === self) return;
+    if (change.kind === 'added') network.addPeer(id, peerURLs);
+    else if (change.kind === 'updated') network.updatePeer(id, peerURLs);
+  }
+}
+
+/** What a request without an outcome of its own answers; nobody reads it. */
+const NOTHING: V2Outcome = {
+  event: { action: 'set', node: { modifiedIndex: 0, createdIndex: 0 }, etcdIndex: 0 },
+};
