@@ -99,6 +99,8 @@ export class Leadership {
       wake();
     };
     if (cluster.members().length <= 1) {
+      raft.campaign();
+      // If it may not yet (there is a change of the configuration to apply first), the timeout is nearly over.
       skip(electionTicks - 1);
       return;
     }
