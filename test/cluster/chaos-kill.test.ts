@@ -70,6 +70,7 @@ test('a member that was away for longer than the log reaches back catches up by 
   await ledger.acknowledge(50);
   await ledger.stop();
   await cluster.agreedTree();
+  assert.match(absent.process.runLog, /installed a snapshot|applied snapshot|applying snapshot/i);
   for (const member of cluster.members) await ledger.verify(member.client);
 
   // The snapshot it was sent is enough to start from.

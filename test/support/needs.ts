@@ -4,12 +4,13 @@
  *     test('...', { skip: needs('etcd', 'root') }, ...)
  */
 
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { isBuilt } from './program.ts';
 
-/** The path of a program on PATH, or undefined. */
+/** The path of a program on PATH, or itself if it is a path, or undefined. */
 export function which(program: string): string | undefined {
+  if (program.includes('/')) return existsSync(program) ? program : undefined;
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(folder, program);
     try {
