@@ -7,7 +7,7 @@
  * isLearner, name and clientURLs are left out when false or empty.
  */
 import type { PeerMember } from '../ports/peer-network.ts';
-import { quoteGo } from '../store/v2/json-text.ts';
+import { quoteGo, quoteGoList } from '../wire/go-json.ts';
 
 /** One JSON array, members in ascending order of their ids. */
 export function encodeMembers(members: readonly PeerMember[]): string {
@@ -16,15 +16,11 @@ export function encodeMembers(members: readonly PeerMember[]): string {
 }
 
 function encodeMember({ id, peerURLs, isLearner, name, clientURLs }: PeerMember): string {
-  let text = `{"id":${id},"peerURLs":${quoteAll(peerURLs)}`;
+  let text = `{"id":${id},"peerURLs":${quoteGoList(peerURLs)}`;
   if (isLearner) text += ',"isLearner":true';
   if (name !== '') text += `,"name":${quoteGo(name)}`;
-  if (clientURLs.length > 0) text += `,"clientURLs":${quoteAll(clientURLs)}`;
+  if (clientURLs.length > 0) text += `,"clientURLs":${quoteGoList(clientURLs)}`;
   return `${text}}`;
-}
-
-function quoteAll(texts: readonly string[]): string {
-  return `[${texts.map(quoteGo).join(',')}]`;
 }
 
 /** Throws an Error that says what is wrong with the text. */

@@ -16,7 +16,7 @@ import type { HttpExchange, HttpHandler } from '../net/http-exchange.ts';
 import type { PeerCertificate } from '../net/peer-certificate.ts';
 import type { PeerMember } from '../ports/peer-network.ts';
 import type { MemberId } from '../raft/types.ts';
-import { quoteGo } from '../store/v2/json-text.ts';
+import { quoteGo } from '../wire/go-json.ts';
 import { formatId } from './id-text.ts';
 import { handleMessage } from './incoming-message.ts';
 import type { IncomingPeers } from './incoming-peers.ts';

@@ -10,6 +10,7 @@
  * Invariants: bytes handed out by `finish` are never written again; a reader never reads past its limit, and every
  * malformed input ends in a DecodeError, never in a wrong value.
  */
+import { textOfBytes, writeText } from './utf8.ts';
 
 export const VARINT = 0;
 export const FIXED64 = 1;
@@ -33,8 +34,6 @@ export class DecodeError extends Error {
 
 const SLAB_BYTES = 64 * 1024;
 const SHORT_STRING_UNITS = 40;
-const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Writes messages one after the other into a slab that grows as needed. `finish` hands out the bytes since the last
@@ -159,12 +158,12 @@ export class Writer {
     return this;
   }
 
-  /** Length and UTF-8. Lone surrogates become U+FFFD. */
+  /** Length and bytes, as utf8.ts has them. */
   string(value: string): this {
     if (value.length <= SHORT_STRING_UNITS && this.#shortAscii(value)) return this;
     const mark = this.begin();
     this.#reserve(value.length * 3);
-    this.#position += textEncoder.encodeInto(value, this.#buffer.subarray(this.#position)).written;
+    this.#position += writeText(value, this.#buffer.subarray(this.#position));
     return this.end(mark);
   }
 
@@ -320,7 +319,7 @@ export class Reader {
     return this.#bytes.subarray(at, at + length);
   }
 
-  /** A length-delimited value as UTF-8; malformed sequences become U+FFFD. */
+  /** A length-delimited value as text; bytes that are no UTF-8 as utf8.ts has them. */
   string(): string {
     const length = this.#length();
     const at = this.#advance(length);
@@ -334,7 +333,7 @@ export class Reader {
       }
       if (i === at + length) return text;
     }
-    return textDecoder.decode(this.#bytes.subarray(at, at + length));
+    return textOfBytes(this.#bytes.subarray(at, at + length));
   }
 
   /**

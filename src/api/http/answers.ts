@@ -3,7 +3,7 @@
  * lines, so each is one constant here.
  */
 import type { HttpExchange } from '../../net/http-exchange.ts';
-import { quoteGo } from '../../store/v2/json-text.ts';
+import { quoteGo } from '../../wire/go-json.ts';
 
 export const JSON_HEADERS = 'Content-Type: application/json\r\n';
 export const TEXT_HEADERS = 'Content-Type: text/plain; charset=utf-8\r\n';

@@ -1,5 +1,5 @@
 /** Text in double quotes as Go's %q writes it, which etcd's error texts contain. */
-import { characterLength } from './byte-text.ts';
+import { characterLength } from '../../wire/utf8.ts';
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '\x07': '\\a',

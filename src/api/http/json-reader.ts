@@ -2,6 +2,7 @@
  * JSON of request bodies, read with the error texts of Go's encoding/json, which etcd sends back to the client. Objects keep their
  * fields in order, repeated ones too: Go assigns them one after the other.
  */
+import { bytesOfText } from '../../wire/utf8.ts';
 
 export type JsonValue =
   | { readonly kind: 'null' }
@@ -131,7 +132,8 @@ class JsonReader {
       const unit = this.#unit();
       if (unit === '"') {
         this.#at++;
-        return out;
+        // Bytes that are no UTF-8 and escapes of half a pair alike are U+FFFD to Go.
+        return out.toWellFormed();
       }
       if (unit === '' || unit < ' ') throw this.#unexpected('in string literal');
       this.#at++;
@@ -205,7 +207,7 @@ function isDigit(unit: string): boolean {
 
 /** The first character as Go shows it: in single quotes. `text` is decoded; Go looks at one byte only. */
 function quoteUnit(text: string): string {
-  const byte = Buffer.from(text.slice(0, 2), 'utf8')[0] ?? 0;
+  const byte = bytesOfText(text.slice(0, 2))[0] ?? 0;
   const unit = String.fromCharCode(byte);
   if (unit === "'") return "'\\''";
   if (unit === '"') return "'\"'";

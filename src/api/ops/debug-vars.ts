@@ -5,7 +5,7 @@
 import type { HttpExchange } from '../../net/http-exchange.ts';
 import type { RaftStatus } from '../../raft/node.ts';
 import type { QuorateServer } from '../../server/contract.ts';
-import { quoteGo } from '../../store/v2/json-text.ts';
+import { quoteGo, quoteGoList } from '../../wire/go-json.ts';
 import { STATE_NAMES } from '../v2/stats.ts';
 
 /** What the process knows of itself. */
@@ -34,7 +34,7 @@ export function serveDebugVars(
 ): void {
   const memory = facts.memoryUsage();
   const variables: readonly (readonly [name: string, json: string])[] = [
-    ['cmdline', `[${facts.commandLine.map(quoteGo).join(',')}]`],
+    ['cmdline', quoteGoList(facts.commandLine)],
     ['file_descriptor_limit', String(facts.fileDescriptorLimit() ?? 0)],
     [
       'memstats',

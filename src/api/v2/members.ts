@@ -1,7 +1,7 @@
 /** /v2/members: who is in the cluster, and changes to that. */
 import type { HttpExchange } from '../../net/http-exchange.ts';
 import type { Member, QuorateServer, ServerError } from '../../server/contract.ts';
-import { quoteGo } from '../../store/v2/json-text.ts';
+import { quoteGo, quoteGoList } from '../../wire/go-json.ts';
 import { JSON_HEADERS, sendMessage, sendMethodNotAllowed } from '../http/answers.ts';
 import { byteTextOf, decodeUtf8 } from '../http/byte-text.ts';
 import type { AuthLookups } from './auth.ts';
@@ -148,12 +148,8 @@ function isConflict(error: ServerError): boolean {
 function memberText(member: Member): string {
   return (
     `{"id":"${formatId(member.id)}","name":${quoteGo(member.name)},` +
-    `"peerURLs":${urlsText(member.peerURLs)},"clientURLs":${urlsText(member.clientURLs)}}`
+    `"peerURLs":${quoteGoList(member.peerURLs)},"clientURLs":${quoteGoList(member.clientURLs)}}`
   );
-}
-
-function urlsText(urls: readonly string[]): string {
-  return `[${urls.map(quoteGo).join(',')}]`;
 }
 
 function formatId(id: bigint): string {

@@ -2,9 +2,9 @@
 import type { HttpExchange } from '../../net/http-exchange.ts';
 import type { Role } from '../../raft/types.ts';
 import type { FollowerStats, QuorateServer } from '../../server/contract.ts';
-import { quoteGo } from '../../store/v2/json-text.ts';
 import { formatRfc3339 } from '../../store/v2/rfc3339.ts';
 import type { V2StoreStats } from '../../store/v2/types.ts';
+import { quoteGo } from '../../wire/go-json.ts';
 import { JSON_HEADERS, sendMessage } from '../http/answers.ts';
 import type { HealthChecks } from '../ops/health.ts';
 import type { AuthLookups } from './auth.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { MemberId } from '../../raft/types.ts';
-import { quoteGo } from '../../store/v2/json-text.ts';
+import { quoteGo, quoteGoList } from '../../wire/go-json.ts';
 import type { Member } from '../contract.ts';
 
 export type RaftAttributes = Pick<Member, 'peerURLs' | 'isLearner'>;
@@ -54,18 +54,14 @@ export function decodeAttributes(json: string): Attributes {
 }
 
 function raftAttributeFields(attributes: RaftAttributes): string {
-  return `"peerURLs":${quoteAll(attributes.peerURLs)}${attributes.isLearner ? ',"isLearner":true' : ''}`;
+  return `"peerURLs":${quoteGoList(attributes.peerURLs)}${attributes.isLearner ? ',"isLearner":true' : ''}`;
 }
 
 function attributeFields(attributes: Attributes): string {
   const fields: string[] = [];
   if (attributes.name !== '') fields.push(`"name":${quoteGo(attributes.name)}`);
-  if (attributes.clientURLs.length > 0) fields.push(`"clientURLs":${quoteAll(attributes.clientURLs)}`);
+  if (attributes.clientURLs.length > 0) fields.push(`"clientURLs":${quoteGoList(attributes.clientURLs)}`);
   return fields.join(',');
-}
-
-function quoteAll(texts: readonly string[]): string {
-  return `[${texts.map(quoteGo).join(',')}]`;
 }
 
 function raftAttributesOf(fields: Readonly<Record<string, unknown>>): RaftAttributes {

@@ -6,7 +6,7 @@
  *   error = {"errorCode","message","cause","index"}\n
  */
 
-import { quoteGo } from './json-text.ts';
+import { quoteGo } from '../../wire/go-json.ts';
 import { formatRfc3339 } from './rfc3339.ts';
 import type { V2Error, V2Event, V2Node } from './types.ts';
 
@@ -104,15 +104,15 @@ export class EventEncoder {
   }
 }
 
-/** A node without its children. */
-export function encodeNode(node: V2Node, stripPrefixLength: number): string {
-  const head = headOf(node, stripPrefixLength);
+/** A node without its children. `quote` makes the JSON of the key and the value. */
+export function encodeNode(node: V2Node, stripPrefixLength: number, quote: typeof quoteGo = quoteGo): string {
+  const head = headOf(node, stripPrefixLength, quote);
   return head + tailOf(node, head === '{');
 }
 
 /** A node up to and with the bracket that opens its list of children. */
 export function encodeOpening(node: V2Node, stripPrefixLength: number): string {
-  const head = headOf(node, stripPrefixLength);
+  const head = headOf(node, stripPrefixLength, quoteGo);
   return `${head}${head === '{' ? '' : ','}"nodes":[`;
 }
 
@@ -122,10 +122,10 @@ export function encodeClosing(node: V2Node): string {
 }
 
 /** The fields in front of "nodes". */
-function headOf(node: V2Node, stripPrefixLength: number): string {
+function headOf(node: V2Node, stripPrefixLength: number, quote: typeof quoteGo): string {
   const key = node.key ?? '';
-  let text = key.length > stripPrefixLength ? `{"key":${quoteGo(key.slice(stripPrefixLength))}` : '{';
-  if (node.value !== undefined) text += `${text === '{' ? '' : ','}"value":${quoteGo(node.value)}`;
+  let text = key.length > stripPrefixLength ? `{"key":${quote(key.slice(stripPrefixLength))}` : '{';
+  if (node.value !== undefined) text += `${text === '{' ? '' : ','}"value":${quote(node.value)}`;
   if (node.dir === true) text += text === '{' ? '"dir":true' : ',"dir":true';
   if (node.expirationNs !== undefined) {
     text += `${text === '{' ? '' : ','}"expiration":"${formatRfc3339(node.expirationNs)}"`;

@@ -8,12 +8,14 @@
  *   NODE  = {"Path", "CreatedIndex", "ModifiedIndex", "ExpireTime", "Value", "Children": null for a file | {name: NODE}}
  *   EVENT = as in the API, with "refresh": true on TTL refreshes
  *
- * Children stand in the table's order (Go sorts them; no reader cares). The ring of events is written with its oldest event in front.
+ * Strings are as Go writes them, but for bytes that are no UTF-8: they stay, where etcd writes \ufffd and so forgets them. etcd reads
+ * them as U+FFFD. Children stand in the table's order (Go sorts them; no reader cares). The ring of events is written with its oldest event in front.
  */
 
+import { quoteGoKeepingBytes } from '../../wire/go-json.ts';
+import { bytesOfText } from '../../wire/utf8.ts';
 import { encodeNode } from './event-encoder.ts';
 import { HISTORY_EVENTS_MAX } from './event-history.ts';
-import { quoteGo } from './json-text.ts';
 import { formatRfc3339, ZERO_TIME } from './rfc3339.ts';
 import { encodeStoreStats } from './store-stats.ts';
 import { DirNode, type TreeNode } from './tree-node.ts';
@@ -35,7 +37,6 @@ export class FrozenTree implements V2FrozenTree {
   readonly #root: DirNode;
   readonly #events: readonly V2Event[];
   readonly #stats: Readonly<V2StoreStats>;
-  readonly #encoder = new TextEncoder();
   readonly #open: OpenDir[] = [];
   #forget: (() => void) | undefined;
   #state: 'start' | 'tree' | 'events' | 'end' = 'start';
@@ -74,7 +75,7 @@ export class FrozenTree implements V2FrozenTree {
       }
     }
     if (this.#text === '' && this.#state === 'end') return undefined;
-    return this.#encoder.encode(this.#text);
+    return bytesOfText(this.#text);
   }
 
   release(): void {
@@ -90,7 +91,7 @@ export class FrozenTree implements V2FrozenTree {
     const step = top.cursor.next();
     if (step === 'pause') return false;
     if (step === 'child') {
-      const name = quoteGo(top.cursor.name).slice(1, -1);
+      const name = quoteGoKeepingBytes(top.cursor.name).slice(1, -1);
       this.#text += top.isEmpty ? `"${name}":` : `,"${name}":`;
       top.isEmpty = false;
       this.#writeNode(top.prefix + name, top.cursor.node!);
@@ -119,7 +120,7 @@ export class FrozenTree implements V2FrozenTree {
   #writeHead(node: TreeNode, path: string): void {
     const expirationNs = this.#view.expirationNs(node);
     const expireTime = expirationNs === undefined ? ZERO_TIME : formatRfc3339(expirationNs);
-    const value = node instanceof DirNode ? '""' : quoteGo(node.value);
+    const value = node instanceof DirNode ? '""' : quoteGoKeepingBytes(node.value);
     this.#text += `{"Path":"${path}","CreatedIndex":${node.createdIndex},"ModifiedIndex":${node.modifiedIndex},"ExpireTime":"${expireTime}","Value":${value},"Children":`;
   }
 
@@ -145,7 +146,8 @@ export class FrozenTree implements V2FrozenTree {
 }
 
 function encodeHistoryEvent(event: V2Event): string {
-  const prevNode = event.prevNode === undefined ? '' : `,"prevNode":${encodeNode(event.prevNode, 0)}`;
+  const prevNode =
+    event.prevNode === undefined ? '' : `,"prevNode":${encodeNode(event.prevNode, 0, quoteGoKeepingBytes)}`;
   const refresh = event.refresh === true ? ',"refresh":true' : '';
-  return `{"action":"${event.action}","node":${encodeNode(event.node, 0)}${prevNode}${refresh}}`;
+  return `{"action":"${event.action}","node":${encodeNode(event.node, 0, quoteGoKeepingBytes)}${prevNode}${refresh}}`;
 }

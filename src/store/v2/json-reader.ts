@@ -5,6 +5,8 @@
  * Invariant: malformed text ends in a V2SnapshotError that names the byte, never in a wrong value.
  */
 
+import { textOfBytes } from '../../wire/utf8.ts';
+
 /** A snapshot that cannot be read: no JSON, or not that of a v2 store. */
 export class V2SnapshotError extends Error {
   /** Byte offset at which the trouble was noticed. */
@@ -22,7 +24,6 @@ const SHORT_TEXT_BYTES = 24;
 
 export class JsonReader {
   readonly #bytes: Uint8Array;
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #at = 0;
 
   constructor(bytes: Uint8Array) {
@@ -110,7 +111,7 @@ export class JsonReader {
       }
       if (at === end) return text;
     }
-    const text = this.#decoder.decode(bytes.subarray(start, end));
+    const text = textOfBytes(bytes.subarray(start, end));
     return text.includes('\\') ? this.#unescape(text) : text;
   }
 

@@ -101,9 +101,15 @@ class SnapshotReader {
       if (!top.isFirst) json.expect(',');
       top.isFirst = false;
       const name = json.fieldName();
-      if (top.isInChildren) open.push(this.#openNode(top.dir, name));
+      if (top.isInChildren && this.#isLostName(top.dir, name)) json.skipValue();
+      else if (top.isInChildren) open.push(this.#openNode(top.dir, name));
       else this.#readNodeField(top, name);
     }
+  }
+
+  /** etcd writes all names that are no UTF-8 as U+FFFD, so that several may have become one: that is no damage. */
+  #isLostName(parent: DirNode | undefined, name: string): boolean {
+    return name.includes('\ufffd') && parent?.get(name) !== undefined;
   }
 
   #openNode(parent: DirNode | undefined, name: string): OpenNode {

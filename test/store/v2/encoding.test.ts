@@ -10,10 +10,10 @@ import {
   encodeError,
   encodeEvent,
 } from '../../../src/store/v2/event-encoder.ts';
-import { quoteGo } from '../../../src/store/v2/json-text.ts';
 import { formatRfc3339, parseRfc3339 } from '../../../src/store/v2/rfc3339.ts';
 import type { V2Event, V2Node } from '../../../src/store/v2/types.ts';
 import { compareUtf8 } from '../../../src/store/v2/utf8-order.ts';
+import { quoteGo } from '../../../src/wire/go-json.ts';
 
 test('strings are escaped as Go escapes them', () => {
   const cases: readonly (readonly [text: string, quoted: string])[] = [

@@ -107,6 +107,25 @@ test('a recovered store is the one that was rendered, and goes on like it', () =
   );
 });
 
+test('bytes that are no UTF-8 survive a snapshot; names that etcd made equal do not stop its snapshots from being read', () => {
+  const original = newStore();
+  original.set('/1/a\udcff', false, 'b\udc80é\udcc3', FOREVER, START_NS);
+  original.set('/1/a\udcfe', true, '', FOREVER, START_NS);
+  original.set('/1/a\udcfe/\udcee', false, '\ufffd', FOREVER, START_NS);
+  const chunks: Uint8Array[] = [];
+  const frozen = original.freeze();
+  for (let chunk = frozen.nextChunk(64); chunk !== undefined; chunk = frozen.nextChunk(64))
+    chunks.push(chunk);
+  const json = Buffer.concat(chunks);
+  const copy = newStore();
+  copy.recover(json);
+  assert.equal(hashV2Store(copy), hashV2Store(original));
+  assert.equal(copy.get('/1/a\udcff', false, false, START_NS).event?.node.value, 'b\udc80é\udcc3');
+
+  const asEtcd = recovered(json.toString('utf8'));
+  assert.equal(asEtcd.get('/1', false, false, START_NS).event?.node.nodes?.length, 1);
+});
+
 test('a directory that outgrows its table while it is rendered', () => {
   const store = newStore();
   const set = (n: number, value: string): void => {
