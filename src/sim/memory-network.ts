@@ -1,0 +1,258 @@
+/**
+ * The network between simulated members: the twin of the PeerNetwork and ClusterProbe ports. Messages go through their wire
+ * encoding, take their time, and may be lost, doubled or overtaken as `faults` says; hosts can be cut off from each other.
+ *
+ * As with the real one, members find each other by URL, a host that nobody knows yet can be answered once it has spoken, and a
+ * removed member is told so when it speaks.
+ */
+import type { Clock } from '../ports/clock.ts';
+import {
+  type ClusterProbe,
+  type PeerHandlers,
+  type PeerMember,
+  type PeerNetwork,
+  PeerProbeError,
+  type PeerTraffic,
+} from '../ports/peer-network.ts';
+import type { Random } from '../ports/random.ts';
+import type { MemberId, Message } from '../raft/types.ts';
+import { decodeMessage, encodeMessage } from '../wire/raftpb.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+export interface NetworkFaults {
+  /** Chance in [0, 1] that a message is lost, that it comes twice, that it is late and overtaken by others. */
+  loss: number;
+  duplication: number;
+  reordering: number;
+  /** A message takes between half of it and all of it. */
+  delayMs: number;
+  /** A message for which it is true is lost: for tests that need one case exactly. */
+  drop: (message: Message, from: string, to: string) => boolean;
+}
+
+/** What a host tells of itself to others. */
+export interface HostFacts {
+  readonly memberId: MemberId;
+  readonly clusterId: bigint;
+  readonly urls: readonly string[];
+  members(): readonly PeerMember[];
+  version(): { readonly server: string; readonly cluster: string };
+}
+
+const LATE_MS = 50;
+const UNREACHABLE_REPORT_MS = 5;
+
+export class MemoryNetwork {
+  readonly faults: NetworkFaults = { loss: 0, duplication: 0, reordering: 0, delayMs: 2, drop: () => false };
+  readonly #clock: VirtualClock;
+  readonly #random: Random;
+  readonly #hosts = new Map<string, Host>();
+  /** Names of hosts that are cut off from everybody outside their own group, by group. */
+  #groups: readonly ReadonlySet<string>[] = [];
+  #changedMs = 0;
+
+  constructor(clock: VirtualClock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** A process on the host `name` begins to listen. */
+  listen(name: string, facts: HostFacts): PeerNetwork {
+    const host = new Host(this, name, facts, this.#clock.nowMs);
+    this.#hosts.set(name, host);
+    return host;
+  }
+
+  /** The process on the host is gone. */
+  silence(name: string): void {
+    this.#hosts.delete(name);
+  }
+
+  /** Hosts reach those of their own group only; hosts in no group form one of their own. */
+  partition(...groups: readonly (readonly string[])[]): void {
+    this.#groups = groups.map((group) => new Set(group));
+    this.#changedMs = this.#clock.nowMs;
+  }
+
+  heal(): void {
+    this.partition();
+  }
+
+  reaches(from: string, to: string): boolean {
+    const groupOf = (name: string): number => this.#groups.findIndex((group) => group.has(name));
+    return groupOf(from) === groupOf(to);
+  }
+
+  /** Since when two hosts have reached each other. */
+  reachableSinceMs(from: Host, to: Host): number | undefined {
+    if (!this.reaches(from.name, to.name)) return undefined;
+    return Math.max(from.upSinceMs, to.upSinceMs, this.#changedMs);
+  }
+
+  /** Who listens at one of the URLs. */
+  hostAt(urls: readonly string[]): Host | undefined {
+    for (const host of this.#hosts.values()) {
+      if (host.facts.urls.some((url) => urls.includes(url))) return host;
+    }
+    return undefined;
+  }
+
+  isUp(host: Host): boolean {
+    return this.#hosts.get(host.name) === host;
+  }
+
+  /** Questions asked by the host `name`, which need not listen yet. */
+  probe(name: string, clock: Clock): ClusterProbe {
+    const ask = <T>(what: string, urls: readonly string[], timeoutMs: number, answer: (host: Host) => T) =>
+      new Promise<T>((resolve, reject) => {
+        const host = this.hostAt(urls);
+        if (host !== undefined && this.reaches(name, host.name)) {
+          clock.schedule(this.faults.delayMs, () => resolve(answer(host)));
+          return;
+        }
+        // Refused at once if nobody listens, in vain until the timeout if the way is cut.
+        const delayMs = host === undefined ? this.faults.delayMs : timeoutMs;
+        const failures = urls.map((url) => ({ url, reason: 'unreachable' }));
+        clock.schedule(delayMs, () => reject(new PeerProbeError(what, failures)));
+      });
+    return {
+      members: (urls, timeoutMs) =>
+        ask('members', urls, timeoutMs, ({ facts }) => ({
+          clusterId: facts.clusterId,
+          members: facts.members(),
+        })),
+      version: (urls, timeoutMs) => ask('version', urls, timeoutMs, ({ facts }) => facts.version()),
+    };
+  }
+
+  /** Brings the message on its way. */
+  carry(from: Host, urls: readonly string[], message: Message): void {
+    const to = this.hostAt(urls);
+    const { faults } = this;
+    if (
+      to === undefined ||
+      to.facts.memberId !== message.to ||
+      to.facts.clusterId !== from.facts.clusterId ||
+      !this.reaches(from.name, to.name)
+    ) {
+      this.#clock.schedule(UNREACHABLE_REPORT_MS, () => from.failed(message));
+      return;
+    }
+    const lost = this.#random.next() < faults.loss || faults.drop(message, from.name, to.name);
+    const copies = this.#random.next() < faults.duplication ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      let arrivalMs = this.#clock.nowMs + faults.delayMs * (0.5 + this.#random.next() / 2);
+      if (this.#random.next() < faults.reordering) arrivalMs += this.#random.next() * LATE_MS;
+      else arrivalMs = from.inOrder(to.name, arrivalMs);
+      this.#clock.schedule(arrivalMs - this.#clock.nowMs, () => {
+        const arrives = !lost && this.isUp(to) && this.reaches(from.name, to.name);
+        if (arrives) to.receive(from, overTheWire(message));
+        if (copy > 0 || !this.isUp(from)) return;
+        if (!arrives) from.failed(message);
+        else if (message.type === 'snapshot') from.sent(message);
+      });
+    }
+  }
+}
+
+class Host implements PeerNetwork {
+  readonly name: string;
+  readonly facts: HostFacts;
+  readonly upSinceMs: number;
+  readonly stats: PeerTraffic = {
+    followers: () => [],
+    sentAppends: () => NO_TRAFFIC,
+    receivedAppends: () => NO_TRAFFIC,
+  };
+  readonly #network: MemoryNetwork;
+  readonly #peers = new Map<MemberId, readonly string[]>();
+  /** Members that spoke to this one before its log has named them. */
+  readonly #remotes = new Map<MemberId, readonly string[]>();
+  readonly #lastArrivalMs = new Map<string, number>();
+  #handlers: PeerHandlers | undefined;
+  #gone = false;
+
+  constructor(network: MemoryNetwork, name: string, facts: HostFacts, upSinceMs: number) {
+    this.#network = network;
+    this.name = name;
+    this.facts = facts;
+    this.upSinceMs = upSinceMs;
+  }
+
+  start(handlers: PeerHandlers): void {
+    this.#handlers = handlers;
+  }
+
+  addPeer(id: MemberId, urls: readonly string[]): void {
+    if (id === this.facts.memberId || this.#peers.has(id)) return;
+    this.#peers.set(id, urls);
+    this.#remotes.delete(id);
+  }
+
+  updatePeer(id: MemberId, urls: readonly string[]): void {
+    if (this.#peers.has(id)) this.#peers.set(id, urls);
+  }
+
+  removePeer(id: MemberId): void {
+    this.#peers.delete(id);
+    this.#remotes.delete(id);
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) {
+      const urls = this.#peers.get(message.to) ?? this.#remotes.get(message.to);
+      if (urls !== undefined && this.#network.isUp(this)) this.#network.carry(this, urls, message);
+    }
+  }
+
+  activeSinceMs(id: MemberId): number | undefined {
+    const urls = this.#peers.get(id);
+    const host = urls && this.#network.hostAt(urls);
+    if (host === undefined || host.facts.memberId !== id) return undefined;
+    return this.#network.reachableSinceMs(this, host);
+  }
+
+  async stop(): Promise<void> {
+    this.#handlers = undefined;
+    if (this.#network.isUp(this)) this.#network.silence(this.name);
+  }
+
+  receive(from: Host, message: Message): void {
+    const handlers = this.#handlers;
+    if (handlers === undefined) return;
+    if (handlers.isRemoved(message.from)) {
+      from.refused();
+      return;
+    }
+    if (!this.#peers.has(message.from)) this.#remotes.set(message.from, from.facts.urls);
+    handlers.onMessage(message);
+  }
+
+  refused(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#handlers?.onGone();
+  }
+
+  failed(message: Message): void {
+    if (message.type === 'snapshot') this.#handlers?.onSnapshotSent(message.to, false);
+    this.#handlers?.onUnreachable(message.to);
+  }
+
+  sent(message: Message): void {
+    this.#handlers?.onSnapshotSent(message.to, true);
+  }
+
+  /** When a message to `name` arrives that must not overtake those before it. */
+  inOrder(name: string, arrivalMs: number): number {
+    const inOrderMs = Math.max(arrivalMs, this.#lastArrivalMs.get(name) ?? 0);
+    this.#lastArrivalMs.set(name, inOrderMs);
+    return inOrderMs;
+  }
+}
+
+const NO_TRAFFIC = { count: 0, packageRate: 0, bandwidthRate: 0 };
+
+function overTheWire(message: Message): Message {
+  return decodeMessage(encodeMessage(message));
+}

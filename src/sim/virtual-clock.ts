@@ -1,0 +1,158 @@
+/**
+ * Time that only passes when it is turned. All that happens in a simulation is an event here: a timer, a message that arrives, a
+ * disk operation that completes. Events run one at a time in the order (time, phase, sequence of scheduling); after each, all
+ * promises that it settled have run their course, so a run depends on nothing but its inputs.
+ *
+ * `defer` is the second phase of its instant: it runs behind all timers of the same time, as the end of a turn does behind the
+ * input of that turn.
+ */
+import type { Clock, Timer } from '../ports/clock.ts';
+
+interface Event {
+  readonly timeMs: number;
+  readonly phase: 0 | 1;
+  readonly sequence: number;
+  callback: (() => void) | undefined;
+}
+
+/** So many events without time going on are an endless loop. */
+const EVENTS_AT_ONE_TIME_MAX = 100_000;
+
+export class VirtualClock {
+  #nowMs = 0;
+  #sequence = 0;
+  readonly #epochMs: number;
+  readonly #heap: Event[] = [];
+  readonly #afterEvent: () => void;
+
+  /** `epochMs`: the wall time at the beginning. `afterEvent` runs after each event and what followed from it. */
+  constructor(epochMs: number, afterEvent: () => void = () => {}) {
+    this.#epochMs = epochMs;
+    this.#afterEvent = afterEvent;
+  }
+
+  /** Milliseconds since the beginning. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  get wallTimeMs(): number {
+    return this.#epochMs + this.#nowMs;
+  }
+
+  /** The clock of one process, which may die. Its wall time may be off by `skewMs`. */
+  process(skewMs = 0): ProcessClock {
+    return new ProcessClock(this, skewMs);
+  }
+
+  schedule(delayMs: number, callback: () => void): Timer {
+    return this.#add(this.#nowMs + Math.max(0, delayMs), 0, callback);
+  }
+
+  defer(callback: () => void): void {
+    this.#add(this.#nowMs, 1, callback);
+  }
+
+  /** Runs everything that is due up to `untilMs`, or until `done` says so. True if it did. Throws what a callback throws. */
+  async runUntil(untilMs: number, done: () => boolean = () => false): Promise<boolean> {
+    await settled();
+    let atOneTime = 0;
+    while (!done()) {
+      const event = this.#heap[0];
+      if (event === undefined || event.timeMs > untilMs) {
+        this.#nowMs = Math.max(this.#nowMs, untilMs);
+        return false;
+      }
+      this.#removeFirst();
+      if (event.callback === undefined) continue;
+      atOneTime = event.timeMs > this.#nowMs ? 0 : atOneTime + 1;
+      if (atOneTime > EVENTS_AT_ONE_TIME_MAX) {
+        throw new Error(`the simulation does not get beyond ${this.#nowMs} ms`);
+      }
+      this.#nowMs = event.timeMs;
+      event.callback();
+      await settled();
+      this.#afterEvent();
+    }
+    return true;
+  }
+
+  #add(timeMs: number, phase: 0 | 1, callback: () => void): Timer {
+    const event: Event = { timeMs, phase, sequence: this.#sequence++, callback };
+    const heap = this.#heap;
+    let at = heap.length;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      if (!before(event, heap[above]!)) break;
+      heap[at] = heap[above]!;
+      at = above;
+    }
+    heap[at] = event;
+    return {
+      cancel: () => {
+        event.callback = undefined;
+      },
+    };
+  }
+
+  #removeFirst(): void {
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let below = 2 * at + 1;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && before(heap[below + 1]!, heap[below]!)) below++;
+      if (!before(heap[below]!, last)) break;
+      heap[at] = heap[below]!;
+      at = below;
+    }
+    heap[at] = last;
+  }
+}
+
+/** The Clock port of one process. Once killed it runs nothing more. */
+export class ProcessClock implements Clock {
+  readonly #world: VirtualClock;
+  readonly #skewMs: number;
+  #alive = true;
+
+  constructor(world: VirtualClock, skewMs: number) {
+    this.#world = world;
+    this.#skewMs = skewMs;
+  }
+
+  kill(): void {
+    this.#alive = false;
+  }
+
+  wallTimeMs(): number {
+    return this.#world.wallTimeMs + this.#skewMs;
+  }
+
+  monotonicMs(): number {
+    return this.#world.nowMs;
+  }
+
+  schedule(delayMs: number, callback: () => void): Timer {
+    return this.#world.schedule(delayMs, () => {
+      if (this.#alive) callback();
+    });
+  }
+
+  defer(callback: () => void): void {
+    this.#world.defer(() => {
+      if (this.#alive) callback();
+    });
+  }
+}
+
+function before(a: Event, b: Event): boolean {
+  return (a.timeMs - b.timeMs || a.phase - b.phase || a.sequence - b.sequence) < 0;
+}
+
+/** All promises that can go on have done so: an immediate runs behind every microtask. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
