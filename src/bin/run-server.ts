@@ -5,7 +5,13 @@
 import { readFileSync } from 'node:fs';
 import { clientHandler, metricsHandler } from '../api/client-handler.ts';
 import { withHostWhitelist } from '../api/host-whitelist.ts';
-import { createMetrics, observeProcess, observeServer } from '../api/ops/metrics.ts';
+import {
+  createMetrics,
+  observeEventLoop,
+  observePeers,
+  observeProcess,
+  observeServer,
+} from '../api/ops/metrics.ts';
 import type { ServerConfig, ServerUrl } from '../config/server-config.ts';
 import { ETCD_COMPATIBLE_VERSION } from '../config/version.ts';
 import { withCors } from '../net/cors.ts';
@@ -16,6 +22,7 @@ import { type ClientTls, openClientTls } from '../net/tls/client-tls.ts';
 import { openServerTls, type ServerTls, type TlsSurroundings } from '../net/tls/server-tls.ts';
 import { createClusterProbe } from '../peer/cluster-probe.ts';
 import { createPeerNetwork, peerListenerLimits } from '../peer/peer-network.ts';
+import { watchEventLoop } from '../platform/event-loop-hold.ts';
 import { nodeClock } from '../platform/node-clock.ts';
 import { createNodeDisk } from '../platform/node-disk.ts';
 import { nodeRandom } from '../platform/node-random.ts';
@@ -113,7 +120,7 @@ class Run {
         log: this.#log,
         onLogWrite: (durationMs, bytes) => {
           metrics.walFsync.observe(durationMs / 1000);
-          metrics.server.walWrittenBytes += bytes;
+          metrics.walWrittenBytes += bytes;
         },
       },
     );
@@ -147,15 +154,24 @@ class Run {
         strictReconfigCheck: config.strictReconfigCheck,
         serverVersion: ETCD_COMPATIBLE_VERSION,
       },
-      { ...member, network, probe, clock: nodeClock, log: this.#log },
+      {
+        ...member,
+        network,
+        probe,
+        clock: nodeClock,
+        log: this.#log,
+        onSnapshotSaved: (durationMs) => metrics.snapshotSave.observe(durationMs / 1000),
+      },
     );
     this.#server = server;
     observeServer(metrics, server);
+    observePeers(metrics, member.memberId, () => network.stats.counters());
     observeProcess(metrics);
 
     peerGate.open(network.handler);
     server.start((reason) => this.#onStopped(reason));
     server.onReady(() => {
+      observeEventLoop(metrics, watchEventLoop().longestHoldSeconds);
       const handler = clientHandler(server, {
         metrics,
         processFacts: {

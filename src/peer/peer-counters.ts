@@ -2,34 +2,12 @@
  * The figures behind etcd's `etcd_network_*` metrics, one set a peer, as plain data: whoever renders metrics reads them,
  * nothing here knows a metrics library.
  */
+import { exponentialBounds, Histogram } from '../ports/histogram.ts';
 
-/** Upper bounds in seconds of `etcd_network_peer_round_trip_time_seconds`: 0.1 ms doubled 15 times. */
-export const ROUND_TRIP_BUCKETS_SECONDS: readonly number[] = Array.from(
-  { length: 16 },
-  (_, i) => 0.0001 * 2 ** i,
-);
-/** Upper bounds in seconds of `etcd_network_snapshot_{send,receive}_total_duration_seconds`: 0.1 s doubled 9 times. */
-export const SNAPSHOT_BUCKETS_SECONDS: readonly number[] = Array.from({ length: 10 }, (_, i) => 0.1 * 2 ** i);
-
-export class Histogram {
-  readonly upperBounds: readonly number[];
-  /** Observations in each bucket alone (not cumulative); the last element counts those above all bounds. */
-  readonly counts: number[];
-  sum = 0;
-  count = 0;
-
-  constructor(upperBounds: readonly number[]) {
-    this.upperBounds = upperBounds;
-    this.counts = new Array<number>(upperBounds.length + 1).fill(0);
-  }
-
-  observe(value: number): void {
-    const bucket = this.upperBounds.findIndex((bound) => value <= bound);
-    this.counts[bucket === -1 ? this.upperBounds.length : bucket]!++;
-    this.sum += value;
-    this.count++;
-  }
-}
+/** 0.1 ms doubled 15 times. */
+const ROUND_TRIP_SECONDS = exponentialBounds(0.0001, 16);
+/** 0.1 s doubled 9 times. */
+const SNAPSHOT_SECONDS = exponentialBounds(0.1, 10);
 
 /** Each field names its metric after `etcd_network_`. */
 export class PeerCounters {
@@ -52,7 +30,7 @@ export class PeerCounters {
   /** snapshot_send_inflights_total{To} */
   snapshotSendInFlight = 0;
   /** snapshot_send_total_duration_seconds{To} */
-  readonly snapshotSendSeconds = new Histogram(SNAPSHOT_BUCKETS_SECONDS);
+  readonly snapshotSendSeconds = new Histogram(SNAPSHOT_SECONDS);
   /** snapshot_receive_success{From} */
   snapshotReceiveSuccess = 0;
   /** snapshot_receive_failures{From} */
@@ -60,7 +38,7 @@ export class PeerCounters {
   /** snapshot_receive_inflights_total{From} */
   snapshotReceiveInFlight = 0;
   /** snapshot_receive_total_duration_seconds{From} */
-  readonly snapshotReceiveSeconds = new Histogram(SNAPSHOT_BUCKETS_SECONDS);
+  readonly snapshotReceiveSeconds = new Histogram(SNAPSHOT_SECONDS);
   /** peer_round_trip_time_seconds{To} */
-  readonly roundTripSeconds = new Histogram(ROUND_TRIP_BUCKETS_SECONDS);
+  readonly roundTripSeconds = new Histogram(ROUND_TRIP_SECONDS);
 }

@@ -62,6 +62,15 @@ export interface SelfStats {
   readonly sentBandwidthRate: number;
 }
 
+/** For metrics, as of now. */
+export interface ServerCounters {
+  /** Since the start. */
+  readonly leaderChanges: number;
+  readonly proposalsPending: number;
+  /** Since the start. */
+  readonly proposalsFailed: number;
+}
+
 /** A leader's view of one follower. */
 export type FollowerStats = FollowerTraffic;
 
@@ -100,6 +109,7 @@ export interface QuorateServer {
   readonly clusterVersion: string;
   /** Resolves health as etcd 3.4's /health does: a leader is known and a quorum read passes. */
   checkHealth(done: (healthy: boolean, reason: string) => void): void;
+  readonly counters: ServerCounters;
   selfStats(): SelfStats;
   /** Undefined unless this member leads. */
   leaderStats(): readonly FollowerStats[] | undefined;

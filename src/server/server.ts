@@ -17,6 +17,7 @@ import type {
   Member,
   QuorateServer,
   SelfStats,
+  ServerCounters,
   ServerErrorCode,
   Submitted,
 } from './contract.ts';
@@ -55,13 +56,8 @@ export interface ServerParts {
   readonly probe: ClusterProbe;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** Since the start. */
-export interface ServerCounters {
-  readonly leaderChanges: number;
-  readonly proposalsPending: number;
-  readonly proposalsFailed: number;
+  /** For metrics: a snapshot was saved. */
+  readonly onSnapshotSaved?: (durationMs: number) => void;
 }
 
 /** Why a server stopped by itself. */
@@ -168,6 +164,7 @@ export class Server implements QuorateServer {
         clock,
         log,
         snapshotCount: settings.snapshotCount,
+        onSaved: parts.onSnapshotSaved,
         onFailure,
         wake,
       },

@@ -34,6 +34,7 @@ export interface SnapshotKeeperParts {
   readonly log: Log;
   /** Applied entries between two snapshots. */
   readonly snapshotCount: number;
+  readonly onSaved: ((durationMs: number) => void) | undefined;
   readonly onFailure: (error: Error) => void;
   /** Runs raft after it was told something. */
   readonly wake: () => void;
@@ -101,15 +102,14 @@ export class SnapshotKeeper {
     } finally {
       frozen.release();
     }
+    const tookMs = clock.monotonicMs() - begunMs;
+    this.#parts.onSaved?.(tookMs);
     // A snapshot from the leader may have come meanwhile and reach further.
     if (index > this.#lastIndex) {
       this.#lastIndex = index;
       raft.compact(metadata, Math.max(0, index - this.#catchUpEntries));
     }
-    log.info('saved snapshot', {
-      'snapshot-index': index,
-      'took-ms': Math.round(clock.monotonicMs() - begunMs),
-    });
+    log.info('saved snapshot', { 'snapshot-index': index, 'took-ms': Math.round(tookMs) });
   }
 }
 

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { metricsHandler } from '../../src/api/client-handler.ts';
-import { observeProcess } from '../../src/api/ops/metrics.ts';
+import { observeEventLoop, observePeers, observeProcess } from '../../src/api/ops/metrics.ts';
 import { formatGoDuration } from '../../src/api/v2/go-duration.ts';
+import { PeerCounters } from '../../src/peer/peer-counters.ts';
 import { createApi, told } from './support/api.ts';
 import { ask } from './support/fake-exchange.ts';
 
@@ -131,21 +132,23 @@ test('/metrics', async () => {
   api.ask('/v2/keys/a');
   api.ask('/v2/keys/nope');
   api.ask('/v2/keys/a?wait=true');
-  api.metrics.server.leaderChangesSeen++;
   api.metrics.walFsync.observe(0.0015);
   api.metrics.walFsync.observe(100);
-  const peer = api.metrics.peer('ab');
+  const peer = new PeerCounters();
+  peer.active = 1;
   peer.sentBytes += 10;
-  peer.roundTrip.observe(0.0001);
+  peer.roundTripSeconds.observe(0.0001);
+  observePeers(api.metrics, api.server.memberId, () => new Map([[0xabn, peer]]));
+  observeEventLoop(api.metrics, () => 0.012);
   const text = await api.metrics.registry.metrics();
   const lines = [
     'etcd_server_has_leader 1',
     'etcd_server_is_leader 1',
-    'etcd_server_leader_changes_seen_total 1',
+    'etcd_server_leader_changes_seen_total 3',
     'etcd_server_proposals_committed_total 5',
     'etcd_server_proposals_applied_total 5',
-    'etcd_server_proposals_pending 0',
-    'etcd_server_proposals_failed_total 0',
+    'etcd_server_proposals_pending 2',
+    'etcd_server_proposals_failed_total 1',
     'etcd_server_id{server_id="8e9e05c52164694d"} 1',
     'etcd_server_version{server_version="3.4.23"} 1',
     'etcd_cluster_version{cluster_version="3.4"} 1',
@@ -155,6 +158,10 @@ test('/metrics', async () => {
     'etcd_disk_wal_fsync_duration_seconds_bucket{le="+Inf"} 2',
     'etcd_disk_wal_fsync_duration_seconds_sum 100.0015',
     'etcd_disk_wal_fsync_duration_seconds_count 2',
+    'etcd_network_active_peers{Local="8e9e05c52164694d",Remote="ab"} 1',
+    '# TYPE etcd_network_active_peers gauge',
+    '# TYPE etcd_network_peer_sent_bytes_total counter',
+    'etcd_network_snapshot_receive_total_duration_seconds_count{From="ab"} 0',
     'etcd_network_peer_sent_bytes_total{To="ab"} 10',
     'etcd_network_peer_round_trip_time_seconds_bucket{To="ab",le="0.0001"} 1',
     'etcd_http_received_total{method="GET"} 2',
@@ -164,7 +171,7 @@ test('/metrics', async () => {
     'etcd_debugging_store_writes_total{action="set"} 1',
     'etcd_debugging_store_watch_requests_total 1',
     'etcd_debugging_store_watchers 1',
-    'quorate_event_loop_longest_hold_seconds 0',
+    'quorate_event_loop_longest_hold_seconds 0.012',
     '# TYPE etcd_disk_wal_fsync_duration_seconds histogram',
     '# HELP etcd_server_has_leader Whether or not a leader exists. 1 is existence, 0 is not.',
   ];

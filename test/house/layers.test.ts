@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   net: ['ports'],
   peer: ['ports', 'wire', 'raft', 'net'],
   server: ['ports', 'wire', 'raft', 'store', 'wal', 'peer'],
-  api: ['ports', 'wire', 'raft', 'store', 'net', 'server'],
+  api: ['ports', 'wire', 'raft', 'store', 'net', 'peer', 'server'],
   platform: ['ports'],
   config: ['ports'],
   sim: ['ports', 'wire', 'raft', 'store', 'wal', 'peer', 'server'],

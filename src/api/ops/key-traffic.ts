@@ -1,5 +1,5 @@
 /** Counts of /v2/keys requests by method: plain numbers on the hot path, read when metrics are asked for. */
-import { DurationHistogram, exponentialBounds } from './duration-histogram.ts';
+import { exponentialBounds, Histogram } from '../../ports/histogram.ts';
 
 export type KeyMethod = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
 
@@ -8,10 +8,12 @@ export interface MethodTraffic {
   received: number;
   /** By HTTP status. */
   readonly failed: Map<number, number>;
-  readonly durations: DurationHistogram;
+  /** In seconds. */
+  readonly durations: Histogram;
 }
 
 export class KeyTraffic {
+  watchRequests = 0;
   readonly methods: Readonly<Record<KeyMethod, MethodTraffic>> = {
     GET: methodTraffic(),
     HEAD: methodTraffic(),
@@ -45,6 +47,6 @@ function methodTraffic(): MethodTraffic {
   return {
     received: 0,
     failed: new Map(),
-    durations: new DurationHistogram(exponentialBounds(0.0005, 13)),
+    durations: new Histogram(exponentialBounds(0.0005, 13)),
   };
 }

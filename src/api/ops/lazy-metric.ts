@@ -1,6 +1,6 @@
 /** A metric that prom-client formats but that keeps no figures of its own: they are read where they are counted, when asked for. */
 import type { Metric, Registry } from 'prom-client';
-import type { DurationHistogram } from './duration-histogram.ts';
+import type { Histogram } from '../../ports/histogram.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -51,12 +51,12 @@ export function gauge(name: string, help: string, read: () => number): MetricRow
   return { name, help, type: 'gauge', samples: () => [{ value: read() }] };
 }
 
-export function histogram(name: string, help: string, source: DurationHistogram): MetricRow {
+export function histogram(name: string, help: string, source: Histogram): MetricRow {
   return { name, help, type: 'histogram', samples: () => histogramSamples(name, source) };
 }
 
 /** The lines of a histogram: a rising count for each bound, the sum and the count. */
-export function histogramSamples(name: string, histogram: DurationHistogram, labels: Labels = {}): Sample[] {
+export function histogramSamples(name: string, histogram: Histogram, labels: Labels = {}): Sample[] {
   const metricName = `${name}_bucket`;
   const samples: Sample[] = [];
   let below = 0;
@@ -65,7 +65,7 @@ export function histogramSamples(name: string, histogram: DurationHistogram, lab
     samples.push({ metricName, labels: { ...labels, le: String(bound) }, value: below });
   }
   samples.push({ metricName, labels: { ...labels, le: '+Inf' }, value: histogram.count });
-  samples.push({ metricName: `${name}_sum`, labels, value: histogram.sumSeconds });
+  samples.push({ metricName: `${name}_sum`, labels, value: histogram.sum });
   samples.push({ metricName: `${name}_count`, labels, value: histogram.count });
   return samples;
 }

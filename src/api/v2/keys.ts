@@ -92,7 +92,7 @@ export class KeysEndpoint {
       return;
     }
     if (options.wait) {
-      this.#options.metrics.server.watchRequests++;
+      this.#traffic.watchRequests++;
       const refused = this.#watches.open(exchange, path, options);
       if (refused !== undefined) this.#traffic.watchFailed(this.#sendError(exchange, refused));
       return;

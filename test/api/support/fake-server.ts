@@ -33,6 +33,7 @@ export class FakeServer implements QuorateServer {
   /** 2026-01-02T03:04:05.006007008Z unless moved. */
   timeNs = 1_767_323_045_006_007_008n;
   healthy = true;
+  readonly counters = { leaderChanges: 3, proposalsPending: 2, proposalsFailed: 1 };
   readonly requests: V2Request[] = [];
 
   constructor() {

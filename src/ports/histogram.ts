@@ -1,24 +1,24 @@
-/** A histogram of durations that costs a few comparisons to feed and nothing until it is read. */
-export class DurationHistogram {
-  /** Upper bounds of the buckets in seconds, rising; values above the last count in `count` alone. */
+/** A histogram that costs a few comparisons to feed and nothing until it is read. Knows no metrics library. */
+export class Histogram {
+  /** Upper bounds of the buckets, rising; a value above the last counts in `count` alone. */
   readonly bounds: readonly number[];
-  /** Values at or below the bound of the same position and above the one before. */
+  /** Values at or below the bound of the same position and above the one before: not cumulative. */
   readonly counts: number[];
   count = 0;
-  sumSeconds = 0;
+  sum = 0;
 
   constructor(bounds: readonly number[]) {
     this.bounds = bounds;
     this.counts = bounds.map(() => 0);
   }
 
-  observe(seconds: number): void {
+  observe(value: number): void {
     this.count++;
-    this.sumSeconds += seconds;
+    this.sum += value;
     const { bounds, counts } = this;
     for (let i = 0; i < bounds.length; i++) {
-      if (seconds <= (bounds[i] as number)) {
-        counts[i] = (counts[i] as number) + 1;
+      if (value <= bounds[i]!) {
+        counts[i]!++;
         return;
       }
     }
