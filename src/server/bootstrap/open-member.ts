@@ -17,7 +17,7 @@ import type { V2Store } from '../../store/v2/types.ts';
 import { createV2Store } from '../../store/v2/v2-store.ts';
 import { createWal } from '../../wal/create-wal.ts';
 import type { DataLayout } from '../../wal/data-directory.ts';
-import { openNewest } from '../../wal/open-newest.ts';
+import { type OpenedLog, openNewest } from '../../wal/open-newest.ts';
 import { walExists } from '../../wal/read-log.ts';
 import type { Wal, WalOptions } from '../../wal/wal.ts';
 import { compareVersions } from '../cluster-version.ts';
@@ -81,16 +81,32 @@ export async function openMember(
   surroundings: Surroundings,
 ): Promise<OpenedMember> {
   const { disk, layout } = surroundings;
-  if (await walExists(disk, layout.wal)) return restart(settings, surroundings);
+  let opened: OpenedLog | undefined;
+  if (await walExists(disk, layout.wal)) {
+    opened = await openNewest(disk, layout, walOptions(surroundings));
+    if (settings.forceNewCluster || !isUnborn(opened)) return restart(settings, surroundings, opened);
+  }
   return settings.initialClusterState === 'new'
-    ? found(settings, surroundings)
-    : join(settings, surroundings);
+    ? found(settings, surroundings, opened)
+    : join(settings, surroundings, opened);
 }
 
-async function found(settings: MemberSettings, surroundings: Surroundings): Promise<OpenedMember> {
+/**
+ * Its first write never became durable as a whole: it has promised nobody anything, and begins anew. Going on with what is there
+ * could be fatal: a part of the founders' entries is another, smaller cluster.
+ */
+function isUnborn({ snapshot, hardState }: OpenedLog): boolean {
+  return snapshot === undefined && hardState.term === 0;
+}
+
+async function found(
+  settings: MemberSettings,
+  surroundings: Surroundings,
+  unborn: OpenedLog | undefined,
+): Promise<OpenedMember> {
   const initial = membersOfNewCluster(settings.name, settings.initialCluster, settings.initialClusterToken);
   await refuseSecondBirth(initial, settings, surroundings);
-  const wal = await newLog(initial, surroundings);
+  const wal = await firstLog(initial, surroundings, unborn);
   const founders = [...initial.members].sort((a, b) => compareIds(a.id, b.id));
   const entries = bootstrapEntries(
     founders.map((member) => ({ id: member.id, context: new TextEncoder().encode(encodeMember(member)) })),
@@ -107,7 +123,11 @@ async function found(settings: MemberSettings, surroundings: Surroundings): Prom
   });
 }
 
-async function join(settings: MemberSettings, surroundings: Surroundings): Promise<OpenedMember> {
+async function join(
+  settings: MemberSettings,
+  surroundings: Surroundings,
+  unborn: OpenedLog | undefined,
+): Promise<OpenedMember> {
   const { probe, log } = surroundings;
   const others = peerUrlsOfOthers(settings);
   let existing: Awaited<ReturnType<ClusterProbe['members']>>;
@@ -119,7 +139,7 @@ async function join(settings: MemberSettings, surroundings: Surroundings): Promi
   }
   const initial = membersOfExistingCluster(settings.name, settings.initialCluster, existing);
   await refuseIncompatible(initial, settings, surroundings);
-  const wal = await newLog(initial, surroundings);
+  const wal = await firstLog(initial, surroundings, unborn);
   const store = newStore();
   log.info('joining a running cluster', { 'member-id': initial.self, 'cluster-id': initial.clusterId });
   return assemble(settings, surroundings, {
@@ -127,13 +147,16 @@ async function join(settings: MemberSettings, surroundings: Surroundings): Promi
     store,
     cluster: new Cluster(initial.clusterId, store, initial.members),
     wal,
-    state: EMPTY_STATE,
+    state: { ...EMPTY_STATE, entries: unborn?.entries ?? [] },
   });
 }
 
-async function restart(settings: MemberSettings, surroundings: Surroundings): Promise<OpenedMember> {
-  const { disk, layout, log } = surroundings;
-  const opened = await openNewest(disk, layout, walOptions(surroundings));
+async function restart(
+  settings: MemberSettings,
+  surroundings: Surroundings,
+  opened: OpenedLog,
+): Promise<OpenedMember> {
+  const { log } = surroundings;
   const { wal, metadata, snapshot } = opened;
   let { hardState, entries } = opened;
   const self = metadata.memberId;
@@ -225,13 +248,21 @@ function newStore(): V2Store {
   return createV2Store([CLUSTER_NAMESPACE, KEYS_NAMESPACE]);
 }
 
-function newLog(initial: InitialMembers, surroundings: Surroundings): Promise<Wal> {
+/** A new log, or the one that an interrupted first start has left behind. */
+async function firstLog(
+  { self, clusterId }: InitialMembers,
+  surroundings: Surroundings,
+  unborn: OpenedLog | undefined,
+): Promise<Wal> {
   const { disk, layout } = surroundings;
-  return createWal(
-    disk,
-    layout.wal,
-    { memberId: initial.self, clusterId: initial.clusterId },
-    walOptions(surroundings),
+  if (unborn === undefined) {
+    return createWal(disk, layout.wal, { memberId: self, clusterId }, walOptions(surroundings));
+  }
+  const { metadata, wal } = unborn;
+  if (metadata.memberId === self && metadata.clusterId === clusterId) return wal;
+  throw new BootstrapError(
+    `the data directory was begun by member ${formatId(metadata.memberId)} of cluster ${formatId(metadata.clusterId)}, ` +
+      `but the flags make this member ${formatId(self)} of cluster ${formatId(clusterId)}: use the same flags again, or an empty directory`,
   );
 }
 
