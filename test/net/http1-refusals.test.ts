@@ -53,6 +53,7 @@ const refused: readonly (readonly [name: string, request: string, answer: string
   ['space in a name', `${start}X Y: z\r\n\r\n`, '400 Bad Request: invalid header name'],
   ['no name', `${start}: y\r\n\r\n`, '400 Bad Request: invalid header name'],
   ['no colon', `${start}Xy\r\n\r\n`, '400 Bad Request'],
+  ['a space and no colon', `${start}X y\r\n\r\n`, '400 Bad Request'],
   ['a folded line', `${start}X: y\r\n z\r\n\r\n`, '400 Bad Request'],
   ['NUL in a value', `${start}X: a\0b\r\n\r\n`, '400 Bad Request: invalid header value'],
   ['bare CR in a value', `${start}X: a\rb\r\n\r\n`, '400 Bad Request: invalid header value'],

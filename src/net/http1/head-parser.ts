@@ -211,8 +211,7 @@ export class HeadParser {
         this.length = at + 2 - start;
         return this.finish();
       }
-      if (bytes[at] !== COLON)
-        return this.refuse(bytes[at] === LF || bytes[at] === CR ? badRequest : badName);
+      if (bytes[at] !== COLON) return this.refuseName(bytes, at, end);
       at++;
       while (at < end && isBlank(bytes[at]!)) at++;
       const valueStart = at;
@@ -232,6 +231,15 @@ export class HeadParser {
       if (why !== undefined) return this.refuse(why);
       this.lineStart = at - start;
     }
+  }
+
+  /** A name with a character that may not be in one; Go says so only of a line that has a colon at all. */
+  private refuseName(bytes: Buffer, from: number, end: number): HeadState {
+    for (let at = from; at < end; at++) {
+      if (bytes[at] === COLON) return this.refuse(badName);
+      if (bytes[at] === CR || bytes[at] === LF) return this.refuse(badRequest);
+    }
+    return 'incomplete';
   }
 
   /** Looks at the five headers that decide framing and connection; told apart by length first. */

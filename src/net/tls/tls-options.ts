@@ -11,7 +11,7 @@ export interface TlsOptions {
   readonly trustedCaFile: string;
   /** Clients must show a certificate of a trusted CA. A trustedCaFile alone means the same, as in etcd. */
   readonly clientCertAuth: boolean;
-  /** PEM or DER; a certificate whose serial number it lists is refused, as is every certificate when it can't be read. */
+  /** PEM or DER; a certificate whose serial number it lists is refused. One that becomes unreadable leaves the last good one in force. */
   readonly crlFile: string;
   /** Empty: any. */
   readonly allowedCommonNames: readonly string[];
