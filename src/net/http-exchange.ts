@@ -55,6 +55,7 @@ export interface HttpExchange {
 export interface HttpStream {
   /** Queues a chunk; bytes must not change afterwards. False: more than the high-water mark waits; go on after `onDrain`. */
   write(chunk: string | Uint8Array): boolean;
+  /** Called after a `write` that returned false, once the queue has emptied or the client is gone (`closed` tells which). */
   onDrain(callback: () => void): void;
   /** Bytes queued and not yet taken by the operating system. */
   readonly pendingBytes: number;

@@ -89,10 +89,15 @@ export interface QuorateServer {
   /** Wall time in nanoseconds. */
   nowNs(): bigint;
   /**
-   * Replicates a v2 write or quorum read and calls back once with what applying it gave. `path` in the request is the full store path ('/1/...').
-   * The request's id is assigned here.
+   * Replicates a v2 write and calls back once with what applying it gave; a read (GET, QGET) is answered as after awaitReadIndex. `path` in
+   * the request is the full store path ('/1/...'). The request's id is assigned here.
    */
   submitV2(request: V2Request, done: (outcome: Submitted<V2Outcome>) => void): void;
+  /**
+   * Calls back once `store` holds everything that any member acknowledged before now (a read index, thesis 6.4): what is read in
+   * the callback is linearizable.
+   */
+  awaitReadIndex(done: (error: ServerError | undefined) => void): void;
   /** Members in the order in which etcd lists them: by id. */
   members(): readonly Member[];
   member(id: MemberId): Member | undefined;

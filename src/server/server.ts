@@ -18,6 +18,7 @@ import type {
   QuorateServer,
   SelfStats,
   ServerCounters,
+  ServerError,
   ServerErrorCode,
   Submitted,
 } from './contract.ts';
@@ -319,8 +320,26 @@ export class Server implements QuorateServer {
   }
 
   submitV2(request: V2Request, done: V2Done): void {
-    if (request.method === 'QGET' || request.method === 'GET') this.#read(request, done);
-    else this.#propose(request, done);
+    if (request.method !== 'QGET' && request.method !== 'GET') {
+      this.#propose(request, done);
+      return;
+    }
+    const { path, recursive, sorted } = request;
+    this.awaitReadIndex((error) => {
+      if (error !== undefined) done({ ok: false, error });
+      else done({ ok: true, value: this.store.get(path, recursive, sorted, this.nowNs()) });
+    });
+  }
+
+  awaitReadIndex(done: (error: ServerError | undefined) => void): void {
+    if (this.#stopped) {
+      done(serverError('stopped'));
+      return;
+    }
+    this.#reads.submit(
+      () => done(undefined),
+      (startedMs) => done(serverError(this.#stopped ? 'stopped' : this.#leadership.timeoutCode(startedMs))),
+    );
   }
 
   members(): readonly Member[] {
@@ -371,23 +390,6 @@ export class Server implements QuorateServer {
       return;
     }
     this.#proposals.register(id, request, this.#parts.clock.monotonicMs(), done);
-  }
-
-  #read(request: V2Request, done: V2Done): void {
-    if (this.#stopped) {
-      done({ ok: false, error: serverError('stopped') });
-      return;
-    }
-    this.#reads.submit(
-      () => {
-        const { path, recursive, sorted } = request;
-        done({ ok: true, value: this.store.get(path, recursive, sorted, this.nowNs()) });
-      },
-      (startedMs) => {
-        const code = this.#stopped ? 'stopped' : this.#leadership.timeoutCode(startedMs);
-        done({ ok: false, error: serverError(code) });
-      },
-    );
   }
 
   #installSnapshot(snapshot: Snapshot): void {

@@ -33,7 +33,10 @@ export class DecodeError extends Error {
 }
 
 const SLAB_BYTES = 64 * 1024;
+/** ASCII up to here is encoded unit by unit. */
 const SHORT_STRING_UNITS = 40;
+/** ASCII up to here is decoded by adding up units; V8 makes anything longer a chain of concatenations, large and slow to read. */
+const SHORT_STRING_BYTES = 12;
 
 /**
  * Writes messages one after the other into a slab that grows as needed. `finish` hands out the bytes since the last
@@ -323,7 +326,7 @@ export class Reader {
   string(): string {
     const length = this.#length();
     const at = this.#advance(length);
-    if (length <= SHORT_STRING_UNITS) {
+    if (length <= SHORT_STRING_BYTES) {
       let text = '';
       let i = at;
       for (; i < at + length; i++) {

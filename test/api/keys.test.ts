@@ -1,7 +1,8 @@
 /** /v2/keys by requests and answers. All texts, statuses and headers were seen from etcd 3.4.23 with --enable-v2. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApi, told } from './support/api.ts';
+import { TreeStore } from '../../src/store/v2/v2-store.ts';
+import { type Api, createApi, told } from './support/api.ts';
 
 test('a write, a read and a deletion, headers included', () => {
   const api = createApi();
@@ -226,16 +227,20 @@ test('a comparison with an index past 2^53 names that index', () => {
   );
 });
 
-test('a quorum read goes through the log, and before a watch', () => {
+test('a quorum read waits for a read index, and goes before a watch', () => {
   const api = createApi();
   api.ask('PUT /v2/keys/a', 'value=1');
-  for (const query of ['quorum=true', 'quorum=true&wait=true']) {
-    assert.match(told(api.ask(`/v2/keys/a?${query}`)), /^200 \{"action":"get"/);
-    assert.equal(api.server.requests.at(-1)?.method, 'QGET');
-    assert.equal(api.server.requests.at(-1)?.path, '/1/a');
-  }
   const before = api.server.requests.length;
+  for (const query of ['quorum=true', 'quorum=true&wait=true', 'quorum=true&recursive=true']) {
+    assert.match(told(api.ask(`/v2/keys/a?${query}`)), /^200 \{"action":"get"/);
+  }
+  assert.match(
+    told(api.ask('/v2/keys/?quorum=true')),
+    /^200 \{"action":"get","node":\{"dir":true,"nodes":\[/,
+  );
+  assert.equal(api.server.readIndexes, 4);
   assert.equal(api.ask('HEAD /v2/keys/a?quorum=true').status, 200);
+  assert.equal(api.server.readIndexes, 4);
   assert.equal(api.server.requests.length, before);
 });
 
@@ -287,13 +292,46 @@ test('a large directory goes out in pieces, as fast as the client takes them', (
   assert.ok(event.node.nodes.every((node) => node.value === value));
 });
 
-test('a client that leaves a large answer is not written to', () => {
+/** How many listings are under way. */
+function openViews(api: Api): number {
+  assert.ok(api.server.store instanceof TreeStore);
+  return api.server.store.state.views.length;
+}
+
+test('a client that leaves a large answer is not written to, and its listing is released', () => {
   const api = createApi();
-  for (let i = 0; i < 3000; i++) api.ask(`PUT /v2/keys/d/${i}`, `value=${'v'.repeat(100)}`);
-  const answer = api.ask('/v2/keys/d');
-  answer.leave();
-  const chunks = answer.chunks?.length;
+  for (let i = 0; i < 10_000; i++) api.ask(`PUT /v2/keys/d/${i}`, `value=${'v'.repeat(100)}`);
+  for (const isWaiting of [true, false]) {
+    const answer = api.ask('/v2/keys/d');
+    assert.equal(openViews(api), 1);
+    if (!isWaiting) {
+      answer.highWaterBytes = Number.POSITIVE_INFINITY;
+      answer.drain();
+      assert.ok(api.runDeferred() && api.runDeferred());
+    }
+    answer.leave();
+    const chunks = answer.chunks?.length;
+    while (api.runDeferred());
+    assert.equal(answer.chunks?.length, chunks);
+    assert.equal(openViews(api), 0);
+  }
+  const measured = api.ask('HEAD /v2/keys/d');
+  assert.equal(measured.status, 200);
+  assert.deepEqual(measured.chunks, []);
+  assert.equal(openViews(api), 0);
+});
+
+test('a listing shows the tree as it was when it was asked for', () => {
+  const api = createApi();
+  for (let i = 0; i < 10_000; i++) api.ask(`PUT /v2/keys/d/${i}`, `value=${'v'.repeat(100)}`);
+  const answer = api.ask('/v2/keys?recursive=true&quorum=true');
+  for (let i = 0; i < 10_000; i += 2) api.ask(`DELETE /v2/keys/d/${i}`);
+  api.ask('PUT /v2/keys/d/new', 'value=1');
+  answer.highWaterBytes = Number.POSITIVE_INFINITY;
   answer.drain();
   while (api.runDeferred());
-  assert.equal(answer.chunks?.length, chunks);
+  assert.ok(answer.ended);
+  const event = JSON.parse(answer.chunks?.join('') ?? '') as { node: { nodes: [{ nodes: unknown[] }] } };
+  assert.equal(event.node.nodes[0].nodes.length, 10_000);
+  assert.equal(openViews(api), 0);
 });

@@ -6,9 +6,9 @@ import type { HttpExchange, HttpStream } from '../../net/http-exchange.ts';
 import type { QuorateServer } from '../../server/contract.ts';
 import { encodeEvent } from '../../store/v2/event-encoder.ts';
 import type { V2Error, V2Event, V2Watcher } from '../../store/v2/types.ts';
-import { STORE_PREFIX_LENGTH } from './event-answer.ts';
 import type { KeyHeaders } from './key-headers.ts';
 import type { KeyOptions } from './key-options.ts';
+import { STORE_PREFIX_LENGTH } from './store-path.ts';
 
 export class KeyWatches {
   readonly #server: QuorateServer;

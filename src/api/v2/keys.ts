@@ -3,9 +3,10 @@
  * the answer before; everything unusual takes the exact path.
  */
 import type { HttpExchange } from '../../net/http-exchange.ts';
-import type { QuorateServer, Submitted } from '../../server/contract.ts';
+import type { QuorateServer, ServerError, Submitted } from '../../server/contract.ts';
 import { httpStatusOfV2Error, RAFT_INTERNAL, v2Error } from '../../store/v2/errors.ts';
-import { encodeActionOnly, encodeError } from '../../store/v2/event-encoder.ts';
+import { encodeActionOnly, encodeError, encodeEvent } from '../../store/v2/event-encoder.ts';
+import { openListing } from '../../store/v2/listing.ts';
 import type { V2Error, V2Event, V2Outcome } from '../../store/v2/types.ts';
 import { sendMethodNotAllowed } from '../http/answers.ts';
 import { byteTextOf } from '../http/byte-text.ts';
@@ -13,11 +14,11 @@ import { parseMediaType } from '../http/media-type.ts';
 import type { KeyMethod, KeyTraffic } from '../ops/key-traffic.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { AuthLookups } from './auth.ts';
-import { type Defer, sendEvent } from './event-answer.ts';
 import { KeyHeaders } from './key-headers.ts';
 import { DEFAULT_KEY_OPTIONS, type KeyOptions, parseKeyOptions } from './key-options.ts';
 import { KeyWatches } from './key-watches.ts';
-import { STORE_PREFIX } from './store-path.ts';
+import { type Defer, sendListing } from './listing-answer.ts';
+import { STORE_PREFIX, STORE_PREFIX_LENGTH } from './store-path.ts';
 
 export interface KeysOptions {
   readonly authLookups: AuthLookups;
@@ -62,7 +63,7 @@ export class KeysEndpoint {
           return;
         }
         this.#options.authLookups.count++;
-        this.#readLocally(exchange, method, path, DEFAULT_KEY_OPTIONS);
+        this.#readLocally(exchange, method, path, DEFAULT_KEY_OPTIONS, this.#options.monotonicMs());
         return;
       case 'PUT':
       case 'POST':
@@ -87,8 +88,12 @@ export class KeysEndpoint {
       return;
     }
     this.#options.authLookups.count++;
+    const startMs = this.#options.monotonicMs();
     if (method === 'GET' && options.quorum) {
-      this.#submit(exchange, method, path, options);
+      this.#server.awaitReadIndex((error) => {
+        if (error === undefined) this.#readLocally(exchange, method, path, options, startMs);
+        else this.#fail(exchange, method, error);
+      });
       return;
     }
     if (options.wait) {
@@ -97,22 +102,31 @@ export class KeysEndpoint {
       if (refused !== undefined) this.#traffic.watchFailed(this.#sendError(exchange, refused));
       return;
     }
-    this.#readLocally(exchange, method, path, options);
+    this.#readLocally(exchange, method, path, options, startMs);
   }
 
-  #readLocally(exchange: HttpExchange, method: 'GET' | 'HEAD', path: string, options: KeyOptions): void {
-    const { monotonicMs } = this.#options;
-    const traffic = this.#traffic;
-    const startMs = monotonicMs();
-    const server = this.#server;
-    const outcome = server.store.get(path, options.recursive, options.sorted, server.nowNs());
-    if (outcome.error === undefined) {
-      const { event } = outcome;
-      sendEvent(exchange, 200, this.#headers.ofEvent(event.etcdIndex), event, this.#options.defer);
-      traffic.succeeded(method, monotonicMs() - startMs);
-    } else {
-      traffic.failed(method, this.#sendError(exchange, outcome.error));
+  #readLocally(
+    exchange: HttpExchange,
+    method: 'GET' | 'HEAD',
+    path: string,
+    { recursive, sorted }: KeyOptions,
+    startMs: number,
+  ): void {
+    const { monotonicMs, defer } = this.#options;
+    const { store } = this.#server;
+    const nowNs = this.#server.nowNs();
+    const found = openListing(store, path, recursive, sorted, STORE_PREFIX_LENGTH, nowNs);
+    if (found.error !== undefined) {
+      this.#traffic.failed(method, this.#sendError(exchange, found.error));
+      return;
     }
+    if (found.event !== undefined) {
+      const { event } = found;
+      exchange.send(200, this.#headers.ofEvent(event.etcdIndex), encodeEvent(event, STORE_PREFIX_LENGTH));
+    } else {
+      sendListing(exchange, this.#headers.ofEvent(found.listing.etcdIndex), found.listing, defer);
+    }
+    this.#traffic.succeeded(method, monotonicMs() - startMs);
   }
 
   #writeWithForm(exchange: HttpExchange, method: 'PUT' | 'POST', path: string): void {
@@ -161,12 +175,16 @@ export class KeysEndpoint {
     this.#submit(exchange, method, path, options);
   }
 
-  /** Sends the request through the log: every write, and a read that must see all writes before it. */
-  #submit(exchange: HttpExchange, method: KeyMethod, path: string, options: KeyOptions): void {
+  #submit(
+    exchange: HttpExchange,
+    method: 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    options: KeyOptions,
+  ): void {
     const startMs = this.#options.monotonicMs();
     this.#server.submitV2(
       {
-        method: method === 'GET' ? 'QGET' : (method as 'PUT' | 'POST' | 'DELETE'),
+        method,
         path,
         value: options.value,
         dir: options.dir,
@@ -197,8 +215,7 @@ export class KeysEndpoint {
     const { monotonicMs } = this.#options;
     const traffic = this.#traffic;
     if (!submitted.ok) {
-      const error = v2Error(RAFT_INTERNAL, submitted.error.message, 0);
-      traffic.failed(method, this.#sendError(exchange, error));
+      this.#fail(exchange, method, submitted.error);
       return;
     }
     const { event, error } = submitted.value;
@@ -208,9 +225,14 @@ export class KeysEndpoint {
     }
     const status = isCreation(event) ? 201 : 200;
     const headers = this.#headers.ofEvent(event.etcdIndex);
-    if (options.noValueOnSuccess && isWrite(event)) exchange.send(status, headers, encodeActionOnly(event));
-    else sendEvent(exchange, status, headers, event, this.#options.defer);
+    const isShort = options.noValueOnSuccess && isWrite(event);
+    const body = isShort ? encodeActionOnly(event) : encodeEvent(event, STORE_PREFIX_LENGTH);
+    exchange.send(status, headers, body);
     traffic.succeeded(method, monotonicMs() - startMs);
+  }
+
+  #fail(exchange: HttpExchange, method: KeyMethod, error: ServerError): void {
+    this.#traffic.failed(method, this.#sendError(exchange, v2Error(RAFT_INTERNAL, error.message, 0)));
   }
 
   /** Returns the status. */

@@ -3,6 +3,7 @@
 const KEYS_PREFIX = '/v2/keys';
 /** Stands before each client's key in the tree. */
 export const STORE_PREFIX = '/1';
+export const STORE_PREFIX_LENGTH = STORE_PREFIX.length;
 
 const SLASH = 0x2f;
 const DOT = 0x2e;

@@ -399,7 +399,7 @@ export class Http1Exchange implements HttpExchange {
     this.owner.answered(this);
   }
 
-  /** The client is gone: whoever still waits is told. */
+  /** The client is gone: whoever still waits, for it to take more as well, is told. */
   leave(): void {
     if (this.gone) return;
     this.gone = true;
@@ -412,6 +412,7 @@ export class Http1Exchange implements HttpExchange {
     this.closeCallback = undefined;
     ended?.(false);
     closed?.();
+    this.stream?.drained();
   }
 }
 

@@ -49,6 +49,7 @@ export class Http1Stream implements HttpStream {
         remoteAddress: exchange.remoteAddress,
         pendingBytes: pending,
       });
+      this.full = true;
       exchange.socket.destroy();
       return false;
     }
@@ -60,7 +61,7 @@ export class Http1Stream implements HttpStream {
     this.drainCallback = callback;
   }
 
-  /** The queue has emptied. */
+  /** The queue has emptied, or the client is gone. */
   drained(): void {
     if (!this.full) return;
     this.full = false;

@@ -20,7 +20,8 @@ export class V2SnapshotError extends Error {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const SHORT_TEXT_BYTES = 24;
+/** Of text that is added up from units; V8 makes anything longer a chain of concatenations, large and slow to read. */
+const SHORT_TEXT_BYTES = 12;
 
 export class JsonReader {
   readonly #bytes: Uint8Array;

@@ -39,15 +39,13 @@ export function openListing(
   nowNs: bigint,
 ): V2ListingOutcome {
   if (!(store instanceof TreeStore)) throw new TypeError('not a store made by createV2Store');
+  const found = store.getUnlisted(path, nowNs);
+  if (!(found instanceof DirNode)) return found;
   const { state } = store;
-  if (state.find(path) !== 'found' || !(state.node instanceof DirNode)) {
-    return store.get(path, recursive, sorted, nowNs);
-  }
-  store.countGet();
   const view = new TreeView(state.currentIndex);
   const forget = state.addView(view);
   return {
-    listing: new DirListing(view, state.node, { recursive, sorted, stripPrefixLength, nowNs }, forget),
+    listing: new DirListing(view, found, { recursive, sorted, stripPrefixLength, nowNs }, forget),
   };
 }
 

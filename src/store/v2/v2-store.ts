@@ -78,21 +78,24 @@ export class TreeStore implements V2Store {
   }
 
   get(path: string, recursive: boolean, sorted: boolean, nowNs: bigint): V2Outcome {
+    const found = this.getUnlisted(path, nowNs);
+    if (!(found instanceof DirNode)) return found;
+    const node = viewListing(found, recursive, sorted, nowNs);
+    return { event: { action: 'get', node, prevNode: undefined, etcdIndex: this.currentIndex } };
+  }
+
+  /** @internal As `get`, counters included, but a directory comes as it is. */
+  getUnlisted(path: string, nowNs: bigint): V2Outcome | DirNode {
     const status = this.state.find(path);
     if (status !== 'found') {
       this.#stats.getsFail += 1;
       return this.#notFound(status, path);
     }
-    this.countGet();
-    const found = this.state.node!;
-    const node =
-      found instanceof DirNode ? viewListing(found, recursive, sorted, nowNs) : viewFile(path, found, nowNs);
-    return { event: { action: 'get', node, prevNode: undefined, etcdIndex: this.currentIndex } };
-  }
-
-  /** @internal A read that was answered by other means. */
-  countGet(): void {
     this.#stats.getsSuccess += 1;
+    const found = this.state.node!;
+    if (found instanceof DirNode) return found;
+    const node = viewFile(path, found, nowNs);
+    return { event: { action: 'get', node, prevNode: undefined, etcdIndex: this.currentIndex } };
   }
 
   set(path: string, dir: boolean, value: string, ttl: V2Ttl, nowNs: bigint): V2Outcome {

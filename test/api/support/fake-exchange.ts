@@ -77,6 +77,7 @@ export class FakeExchange implements HttpExchange {
     if (this.closed) return;
     this.clientGone = true;
     this.#onClose?.();
+    if (this.pendingBytes > this.highWaterBytes) this.drain();
   }
 
   send(status: number, headers: string, body: string | Uint8Array): void {

@@ -2,7 +2,13 @@
  * A server of one member without a cluster: writes are applied to a real v2 store at once, in the order they come. Time stands still unless
  * moved. Its store begins as a one-member etcd's does, at index 3.
  */
-import type { Member, QuorateServer, ServerErrorCode, Submitted } from '../../../src/server/contract.ts';
+import type {
+  Member,
+  QuorateServer,
+  ServerError,
+  ServerErrorCode,
+  Submitted,
+} from '../../../src/server/contract.ts';
 import { serverError } from '../../../src/server/errors.ts';
 import type { V2Outcome, V2Store, V2Ttl } from '../../../src/store/v2/types.ts';
 import { createV2Store } from '../../../src/store/v2/v2-store.ts';
@@ -35,6 +41,8 @@ export class FakeServer implements QuorateServer {
   healthy = true;
   readonly counters = { leaderChanges: 3, proposalsPending: 2, proposalsFailed: 1 };
   readonly requests: V2Request[] = [];
+  /** Reads that asked for one. */
+  readIndexes = 0;
 
   constructor() {
     for (const path of ['/0/members/x/raftAttributes', '/0/members/x/attributes', '/0/version']) {
@@ -60,6 +68,11 @@ export class FakeServer implements QuorateServer {
     }
     this.raftIndex++;
     done({ ok: true, value: this.#apply(request) });
+  }
+
+  awaitReadIndex(done: (error: ServerError | undefined) => void): void {
+    this.readIndexes++;
+    done(this.failure === undefined ? undefined : serverError(this.failure));
   }
 
   #apply(request: V2Request): V2Outcome {
