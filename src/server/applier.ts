@@ -8,6 +8,7 @@ import type { RaftNode } from '../raft/node.ts';
 import { type ConfChange, type Entry, type MemberId, NO_MEMBER, type Snapshot } from '../raft/types.ts';
 import type { V2Outcome, V2Store } from '../store/v2/types.ts';
 import { decodeLogRequest } from '../wire/internal-raft-request.ts';
+import { tagOf, VARINT } from '../wire/protobuf.ts';
 import { decodeConfChange } from '../wire/raftpb.ts';
 import { decodeV2RequestId, type V2Request } from '../wire/v2-request.ts';
 import { applyV2Request } from './apply-v2.ts';
@@ -91,7 +92,8 @@ export class Applier {
       return;
     }
     // Most entries on a leader are its own: their requests need no decoding.
-    const waiter = proposals.size > 0 ? proposals.take(decodeV2RequestId(entry.data)) : undefined;
+    const waiter =
+      proposals.size > 0 && isOfV2(entry.data) ? proposals.take(decodeV2RequestId(entry.data)) : undefined;
     if (waiter !== undefined) {
       const outcome = applyV2Request(waiter.request, store, cluster, nowNs);
       waiter.done({ ok: true, value: outcome ?? NOTHING });
@@ -141,6 +143,13 @@ export class Applier {
     else if (change.kind === 'updated') network.updatePeer(id, peerURLs);
   }
 }
+
+/** v2 requests begin with their id; those of v3 have theirs further inside, if at all. */
+function isOfV2(data: Uint8Array): boolean {
+  return data[0] === REQUEST_ID_TAG;
+}
+
+const REQUEST_ID_TAG = tagOf(1, VARINT);
 
 /** What a request without an outcome of its own answers; nobody reads it. */
 const NOTHING: V2Outcome = {

@@ -22,7 +22,9 @@ export class DurableLog implements LogStorage, SnapshotStorage {
   readonly #log: Log;
   readonly #retention: Retention;
   /** Batches behind a received snapshot that is being written: they must not overtake it. Undefined: nothing is. */
-  #behindSnapshot: (() => void)[] | undefined;
+  #behindSnapshot: ((error: Error | undefined) => void)[] | undefined;
+  /** A received snapshot could not be written: what follows it in the log would follow a gap. */
+  #failure: Error | undefined;
   #newest: { readonly term: number; readonly index: number };
   #purging = false;
 
@@ -45,7 +47,12 @@ export class DurableLog implements LogStorage, SnapshotStorage {
 
   save(batch: LogBatch, done: (error: Error | undefined) => void): void {
     if (this.#behindSnapshot !== undefined) {
-      this.#behindSnapshot.push(() => this.save(batch, done));
+      this.#behindSnapshot.push((error) => (error === undefined ? this.save(batch, done) : done(error)));
+      return;
+    }
+    const failure = this.#failure;
+    if (failure !== undefined) {
+      queueMicrotask(() => done(failure));
       return;
     }
     const { snapshot, entries, hardState, mustSync } = batch;
@@ -61,11 +68,12 @@ export class DurableLog implements LogStorage, SnapshotStorage {
           if (error === undefined) this.#marked(metadata);
           done(error);
         });
-        this.#goOn();
+        this.#goOn(undefined);
       },
       (error: Error) => {
+        this.#failure = error;
         done(error);
-        this.#goOn();
+        this.#goOn(error);
       },
     );
   }
@@ -76,6 +84,8 @@ export class DurableLog implements LogStorage, SnapshotStorage {
 
   async saveSnapshot(metadata: SnapshotMetadata, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     await saveSnapshot(this.#disk, this.#layout.snap, metadata, chunks);
+    // The entries it stands for must be in the log before its mark is.
+    await this.#snapshotInLine();
     await new Promise<void>((resolve, reject) =>
       this.#wal.saveSnapshotMark(metadata.index, metadata.term, (error) =>
         error === undefined ? resolve() : reject(error),
@@ -108,6 +118,7 @@ export class DurableLog implements LogStorage, SnapshotStorage {
 
   /** Writes what waits and lets go of the files. */
   async close(): Promise<void> {
+    await this.#snapshotInLine().catch(() => {});
     await this.#wal.close();
   }
 
@@ -116,11 +127,21 @@ export class DurableLog implements LogStorage, SnapshotStorage {
     this.#wal.releaseBefore(metadata.index);
   }
 
-  #goOn(): void {
+  /** Resolves when no received snapshot is being written any more and all behind it has gone to the log. */
+  async #snapshotInLine(): Promise<void> {
+    while (this.#behindSnapshot !== undefined) {
+      const line = this.#behindSnapshot;
+      await new Promise<void>((resolve, reject) =>
+        line.push((error) => (error === undefined ? resolve() : reject(error))),
+      );
+    }
+  }
+
+  #goOn(error: Error | undefined): void {
     const waiting = this.#behindSnapshot ?? [];
     this.#behindSnapshot = undefined;
     // One of them may hold a snapshot, too; `save` then puts the rest in line again.
-    for (const save of waiting) save();
+    for (const next of waiting) next(error);
   }
 }
 

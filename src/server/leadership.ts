@@ -33,6 +33,8 @@ export class Leadership {
   #sinceWallMs = 0;
   #changes = 0;
   #onChange: (() => void) | undefined;
+  #endHandOver: ((handedOver: boolean) => void) | undefined;
+  #stopped = false;
 
   constructor(parts: LeadershipParts) {
     this.#parts = parts;
@@ -94,6 +96,7 @@ export class Leadership {
    */
   hurryFirstElection(advance: boolean): void {
     const { raft, cluster, network, timers, tickMs, electionTicks, wake } = this.#parts;
+    if (this.#stopped) return;
     const skip = (ticks: number): void => {
       for (let i = 0; i < ticks; i++) raft.tick();
       wake();
@@ -117,10 +120,14 @@ export class Leadership {
 
   /**
    * Hands the leadership to the most advanced voter and calls back when someone else leads, or when that was not to be
-   * had within two election timeouts. At once if this member does not lead or is alone.
+   * had within two election timeouts or before the server stopped. At once if this member does not lead or is alone.
    */
   handOver(done: (handedOver: boolean) => void): void {
     const { raft, timers, log, tickMs, electionTicks, wake } = this.#parts;
+    if (this.#stopped) {
+      done(false);
+      return;
+    }
     const successor = raft.role === 'leader' ? this.#successor() : undefined;
     if (successor === undefined) {
       done(raft.role !== 'leader');
@@ -130,14 +137,23 @@ export class Leadership {
     const finish = (handedOver: boolean): void => {
       timer.cancel();
       this.#onChange = undefined;
+      this.#endHandOver = undefined;
       done(handedOver);
     };
+    this.#endHandOver?.(false);
+    this.#endHandOver = finish;
     const timer = timers.after(2 * electionTicks * tickMs, () => finish(false));
     this.#onChange = () => {
       if (this.#leader !== NO_MEMBER && raft.role !== 'leader') finish(true);
     };
     raft.transferLeadership(successor);
     wake();
+  }
+
+  /** Nothing more will come of a hand-over under way. */
+  stop(): void {
+    this.#stopped = true;
+    this.#endHandOver?.(false);
   }
 
   /** The reachable voter whose log is the longest. */

@@ -12,7 +12,7 @@ export interface PendingRead {
 }
 
 interface AskedBatch {
-  readonly number: number;
+  readonly number: bigint;
   readonly askedMs: number;
   readonly reads: PendingRead[];
 }
@@ -28,7 +28,15 @@ export class LinearizableReads {
   #asked: AskedBatch[] = [];
   /** In order of index. */
   #confirmed: ConfirmedBatch[] = [];
-  #lastNumber = 0;
+  readonly #nextNumber: () => bigint;
+
+  /**
+   * `nextNumber` numbers the questions: growing, and never again what this or another member used before. The answer to a
+   * question of an earlier life of this member, which may come late, would else confirm too old an index.
+   */
+  constructor(nextNumber: () => bigint) {
+    this.#nextNumber = nextNumber;
+  }
 
   get hasWaiting(): boolean {
     return this.#waiting.length > 0;
@@ -40,18 +48,20 @@ export class LinearizableReads {
 
   /** The context to ask raft with for all waiting reads; the caller asks at once. */
   takeContext(nowMs: number): Uint8Array {
-    const batch = { number: ++this.#lastNumber, askedMs: nowMs, reads: this.#waiting };
+    const batch = { number: this.#nextNumber(), askedMs: nowMs, reads: this.#waiting };
     this.#waiting = [];
     this.#asked.push(batch);
     const context = new Uint8Array(8);
-    new DataView(context.buffer).setBigUint64(0, BigInt(batch.number));
+    new DataView(context.buffer).setBigUint64(0, batch.number);
     return context;
   }
 
   /** Raft answered: all batches asked up to this context may be served once `index` is applied. */
   confirm(context: Uint8Array, index: number): void {
     if (context.length !== 8) return;
-    const number = Number(new DataView(context.buffer, context.byteOffset).getBigUint64(0));
+    const number = new DataView(context.buffer, context.byteOffset).getBigUint64(0);
+    // Not every answer is one to a question that is still open.
+    if (!this.#asked.some((batch) => batch.number === number)) return;
     let count = 0;
     while (count < this.#asked.length && this.#asked[count]!.number <= number) count++;
     if (count === 0) return;

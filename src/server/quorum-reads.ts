@@ -4,6 +4,7 @@ import type { RaftNode } from '../raft/node.ts';
 import { NO_MEMBER, type ReadState } from '../raft/types.ts';
 import type { Leadership } from './leadership.ts';
 import { LinearizableReads } from './linearizable-reads.ts';
+import type { RequestIds } from './proposals.ts';
 import type { Timers } from './timers.ts';
 
 /** A read index that was not answered in this time is asked for again. */
@@ -13,6 +14,7 @@ const HEALTH_TIMEOUT_MS = 1_000;
 export interface QuorumReadsParts {
   readonly raft: RaftNode;
   readonly clock: Clock;
+  readonly ids: RequestIds;
   readonly timers: Timers;
   readonly leadership: Leadership;
   /** Runs raft after it was asked. */
@@ -21,11 +23,12 @@ export interface QuorumReadsParts {
 
 export class QuorumReads {
   readonly #parts: QuorumReadsParts;
-  readonly #reads = new LinearizableReads();
+  readonly #reads: LinearizableReads;
   #turnScheduled = false;
 
   constructor(parts: QuorumReadsParts) {
     this.#parts = parts;
+    this.#reads = new LinearizableReads(() => parts.ids.next());
   }
 
   /** Calls `serve` once the store holds all that was acknowledged before now, or `fail` with the time the read began. */

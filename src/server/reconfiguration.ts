@@ -33,8 +33,9 @@ export interface ReconfigurationParts {
 export class Reconfiguration {
   readonly #parts: ReconfigurationParts;
   readonly #pending = new Proposals<ConfChange, Submitted<undefined>>();
-  /** Changes refused for want of a leader; proposed again when there is one. */
+  /** Changes that have to wait: for a leader, or until the change before them is applied. */
   #unproposed: ConfChange[] = [];
+  #stopped = false;
 
   constructor(parts: ReconfigurationParts) {
     this.#parts = parts;
@@ -109,11 +110,17 @@ export class Reconfiguration {
     );
   }
 
-  /** There is a leader again: what could not be proposed before is now. */
+  /** What could not be proposed before may be now: there is a leader again, or the change before it was applied. */
   proposeWaiting(): void {
+    if (this.#unproposed.length === 0) return;
     const changes = this.#unproposed;
     this.#unproposed = [];
     for (const change of changes) this.#propose(change);
+  }
+
+  /** Refuses what comes from now on. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   failStartedBefore(startedMs: number, codeFor: (startedMs: number) => ServerErrorCode): void {
@@ -124,8 +131,9 @@ export class Reconfiguration {
   }
 
   #submit(refusal: ServerErrorCode | undefined, fields: Omit<ConfChange, 'id'>, done: Done): void {
-    if (refusal !== undefined) {
-      done({ ok: false, error: serverError(refusal) });
+    const refused = this.#stopped ? 'stopped' : refusal;
+    if (refused !== undefined) {
+      done({ ok: false, error: serverError(refused) });
       return;
     }
     const change: ConfChange = { id: this.#parts.ids.next(), ...fields };
@@ -135,8 +143,11 @@ export class Reconfiguration {
 
   #propose(change: ConfChange): void {
     const outcome = this.#parts.raft.proposeConfChange(change);
-    if (!outcome.ok) this.#unproposed.push(change);
-    this.#parts.wake();
+    if (outcome.ok) this.#parts.wake();
+    // It would leave no voter; what else raft does not allow is refused by validation or not asked for here.
+    else if (outcome.reason === 'conf-change-not-allowed')
+      this.finished(change.id, 'not-enough-started-members');
+    else this.#unproposed.push(change);
   }
 
   #learnerNotReady(id: MemberId): ServerErrorCode | undefined {

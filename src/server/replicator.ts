@@ -46,12 +46,17 @@ export class Replicator {
   readonly #log: Log;
   readonly #handlers: ReplicatorHandlers;
   #queue: Uint8Array[] = [];
+  /** When each of the queue was asked for: grows. */
+  #queuedMs: number[] = [];
   #queueBytes = 0;
   #turnScheduled = false;
   #pumping = false;
   #stopped = false;
-  /** The last snapshot received from a leader: the core passes metadata on, the data waits here. */
-  #received: Snapshot | undefined;
+  /**
+   * Snapshots received since the core was last idle: it passes only metadata on, of the one it took if any, so the data waits
+   * here.
+   */
+  #received: Snapshot[] = [];
 
   constructor(parts: {
     raft: RaftNode;
@@ -69,13 +74,27 @@ export class Replicator {
     this.#handlers = parts.handlers;
   }
 
-  /** Queues an encoded request for this turn's batch. False when the queue is full. */
-  propose(data: Uint8Array): boolean {
+  /** Queues an encoded request, asked for at `startedMs` (now), for this turn's batch. False when the queue is full. */
+  propose(data: Uint8Array, startedMs: number): boolean {
     if (this.#queueBytes + data.length > QUEUE_BYTES_MAX) return false;
     this.#queue.push(data);
+    this.#queuedMs.push(startedMs);
     this.#queueBytes += data.length;
     this.#scheduleTurn();
     return true;
+  }
+
+  /**
+   * Forgets requests of the queue that began at or before `startedMs`: their clients were told that their time ran out, and would not
+   * expect them to be carried out when a leader turns up an hour later.
+   */
+  dropStartedBefore(startedMs: number): void {
+    let count = 0;
+    while (count < this.#queue.length && this.#queuedMs[count]! <= startedMs) {
+      this.#queueBytes -= this.#queue[count]!.length;
+      count++;
+    }
+    if (count > 0) this.#dequeue(count);
   }
 
   tick(): void {
@@ -87,7 +106,7 @@ export class Replicator {
   /** A message from a peer. */
   step(message: Message): void {
     if (this.#stopped) return;
-    if (message.type === 'snapshot') this.#received = message.snapshot;
+    if (message.type === 'snapshot') this.#received.push(message.snapshot);
     this.#raft.step(message);
     this.#scheduleTurn();
   }
@@ -129,9 +148,15 @@ export class Replicator {
       // Refused now means later: without a leader, during a transfer, or while too much is uncommitted the proposals
       // wait here; their waiters' deadlines bound how long.
       if (!this.#raft.propose(batch).ok) return;
-      this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
       this.#queueBytes -= bytes;
+      this.#dequeue(count);
     }
+  }
+
+  #dequeue(count: number): void {
+    const all = count === this.#queue.length;
+    this.#queue = all ? [] : this.#queue.slice(count);
+    this.#queuedMs = all ? [] : this.#queuedMs.slice(count);
   }
 
   #pump(): void {
@@ -147,6 +172,7 @@ export class Replicator {
           break;
         }
       }
+      if (this.#received.length > 0 && !this.#raft.hasReady()) this.#received = [];
       this.#handlers.onTurn();
     } catch (error) {
       this.#fail(error as Error);
@@ -199,14 +225,12 @@ export class Replicator {
   }
 
   #withData(snapshot: Snapshot): Snapshot {
-    const received = this.#received;
-    if (
-      received?.metadata.index !== snapshot.metadata.index ||
-      received.metadata.term !== snapshot.metadata.term
-    ) {
-      throw new Error(`raft accepted a snapshot at index ${snapshot.metadata.index} that was not received`);
-    }
-    this.#received = undefined;
+    const { index, term } = snapshot.metadata;
+    const received = this.#received.find(
+      ({ metadata }) => metadata.index === index && metadata.term === term,
+    );
+    if (received === undefined)
+      throw new Error(`raft accepted a snapshot at index ${index} that was not received`);
     return received;
   }
 

@@ -2,10 +2,6 @@
  * One member of the cluster: the replicated v2 tree, its members, and what keeps them alive. Adapters see it through
  * `QuorateServer`; everything it needs of the world comes in as ports, so that it runs in the simulator as it does here.
  */
-import type { Clock } from '../ports/clock.ts';
-import type { Log } from '../ports/log.ts';
-import type { ClusterProbe, PeerNetwork } from '../ports/peer-network.ts';
-import type { RaftNode } from '../raft/node.ts';
 import { type MemberId, NO_MEMBER, type Role, type Snapshot } from '../raft/types.ts';
 import type { V2Outcome, V2Store } from '../store/v2/types.ts';
 import { Writer } from '../wire/protobuf.ts';
@@ -24,42 +20,15 @@ import type {
 } from './contract.ts';
 import { serverError } from './errors.ts';
 import { Leadership } from './leadership.ts';
-import type { LogStorage } from './log-storage.ts';
-import { CLUSTER_VERSION_PATH, type Cluster } from './membership/cluster.ts';
+import { CLUSTER_VERSION_PATH } from './membership/cluster.ts';
 import { Proposals, RequestIds } from './proposals.ts';
 import { Publication } from './publication.ts';
 import { QuorumReads } from './quorum-reads.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { Replicator } from './replicator.ts';
-import { SnapshotKeeper, type SnapshotStorage } from './snapshot-keeper.ts';
+import type { ServerParts, ServerSettings } from './server-parts.ts';
+import { SnapshotKeeper } from './snapshot-keeper.ts';
 import { Timers } from './timers.ts';
-
-export interface ServerSettings {
-  readonly name: string;
-  readonly advertisedClientURLs: readonly string[];
-  readonly clusterToken: string;
-  readonly tickMs: number;
-  readonly electionTicks: number;
-  readonly initialElectionTickAdvance: boolean;
-  readonly snapshotCount: number;
-  readonly strictReconfigCheck: boolean;
-  /** etcd's version that this program is compatible with, e.g. '3.4.23'. */
-  readonly serverVersion: string;
-}
-
-export interface ServerParts {
-  readonly memberId: MemberId;
-  readonly store: V2Store;
-  readonly cluster: Cluster;
-  readonly raft: RaftNode;
-  readonly storage: LogStorage & SnapshotStorage;
-  readonly network: PeerNetwork;
-  readonly probe: ClusterProbe;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** For metrics: a snapshot was saved. */
-  readonly onSnapshotSaved?: (durationMs: number) => void;
-}
 
 /** Why a server stopped by itself. */
 export type StopReason = { readonly kind: 'removed' } | { readonly kind: 'failure'; readonly error: Error };
@@ -123,7 +92,14 @@ export class Server implements QuorateServer {
       electionTicks,
       wake,
     });
-    this.#reads = new QuorumReads({ raft, clock, timers: this.#timers, leadership: this.#leadership, wake });
+    this.#reads = new QuorumReads({
+      raft,
+      clock,
+      ids: this.#ids,
+      timers: this.#timers,
+      leadership: this.#leadership,
+      wake,
+    });
     this.#reconfiguration = new Reconfiguration({
       raft,
       cluster,
@@ -249,6 +225,8 @@ export class Server implements QuorateServer {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#leadership.stop();
+    this.#reconfiguration.stop();
     this.#versions.stop();
     this.#replicator.stop();
     this.#timers.stop();
@@ -375,7 +353,8 @@ export class Server implements QuorateServer {
   }
 
   checkHealth(done: (healthy: boolean, reason: string) => void): void {
-    this.#reads.checkHealth(done);
+    if (this.#stopped) done(false, 'QGET ERROR');
+    else this.#reads.checkHealth(done);
   }
 
   #propose(request: V2Request, done: V2Done): void {
@@ -384,12 +363,13 @@ export class Server implements QuorateServer {
       return;
     }
     const id = this.#ids.next();
-    if (!this.#replicator.propose(encodeV2Request(this.#writer, id, request))) {
+    const startedMs = this.#parts.clock.monotonicMs();
+    if (!this.#replicator.propose(encodeV2Request(this.#writer, id, request), startedMs)) {
       this.#failedProposals++;
       done({ ok: false, error: serverError('too-many-requests') });
       return;
     }
-    this.#proposals.register(id, request, this.#parts.clock.monotonicMs(), done);
+    this.#proposals.register(id, request, startedMs, done);
   }
 
   #installSnapshot(snapshot: Snapshot): void {
@@ -401,13 +381,13 @@ export class Server implements QuorateServer {
   #onLeadership(role: Role, leader: MemberId, term: number): void {
     if (this.#leadership.changed(role, leader, term)) this.#reads.leaderChanged();
     if (leader === NO_MEMBER) return;
-    this.#reconfiguration.proposeWaiting();
     this.#replicator.wake();
   }
 
   #onTurn(): void {
     const { appliedIndex } = this.#applier;
     this.#reads.applied(appliedIndex);
+    this.#reconfiguration.proposeWaiting();
     this.#snapshots.afterApply(appliedIndex);
   }
 
@@ -429,6 +409,7 @@ export class Server implements QuorateServer {
       this.#failedProposals++;
       waiter.done({ ok: false, error: serverError(codeFor(waiter.startedMs)) });
     }
+    this.#replicator.dropStartedBefore(startedBeforeMs);
     this.#reads.failStartedBefore(startedBeforeMs);
     this.#reconfiguration.failStartedBefore(startedBeforeMs, codeFor);
   }

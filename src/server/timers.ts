@@ -10,7 +10,9 @@ export class Timers {
     this.#clock = clock;
   }
 
+  /** The callback never runs if all timers have been stopped already. */
   after(delayMs: number, callback: () => void): Timer {
+    if (this.#stopped) return NEVER;
     const timer = this.#clock.schedule(delayMs, () => {
       this.#pending.delete(timer);
       callback();
@@ -40,3 +42,5 @@ export class Timers {
     this.#pending.clear();
   }
 }
+
+const NEVER: Timer = { cancel() {} };

@@ -5,7 +5,7 @@
 
 import type { Random } from '../ports/random.ts';
 
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
 
 type FileOperation =
   | { readonly id: number; readonly kind: 'write'; readonly bytes: Uint8Array; readonly position: number }

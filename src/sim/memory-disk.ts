@@ -12,7 +12,7 @@
 
 import { type Disk, DiskError, type DiskFile, type DiskLock } from '../ports/disk.ts';
 import type { Random } from '../ports/random.ts';
-import { MemoryFile, MemoryFolder } from './memory-disk-nodes.ts';
+import { MemoryFile, MemoryFolder, SECTOR_BYTES } from './memory-disk-nodes.ts';
 
 export type DiskOperationKind =
   | 'open'
@@ -210,8 +210,12 @@ class SimulatedDisk implements MemoryDisk {
       position: number,
       complete?: (id: number) => void,
     ): Promise<void> => {
-      tear = () =>
-        file.write(bytes.subarray(0, Math.floor(this.#options.random.next() * bytes.length)), position);
+      tear = () => {
+        const end = position + Math.floor(this.#options.random.next() * bytes.length);
+        // A write that falls short ends with a block.
+        const whole = end - (end % SECTOR_BYTES) - position;
+        if (whole > 0) file.write(bytes.subarray(0, whole), position);
+      };
       let id = 0;
       return run(
         { kind, path, position, length: bytes.length },

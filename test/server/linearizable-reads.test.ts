@@ -2,13 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LinearizableReads } from '../../src/server/linearizable-reads.ts';
 
+function countFrom(first: bigint): () => bigint {
+  let next = first;
+  return () => next++;
+}
+
 /** Reads that write down what became of them. */
 function setUp(): {
   reads: LinearizableReads;
   log: string[];
   add: (name: string, startedMs?: number) => void;
 } {
-  const reads = new LinearizableReads();
+  const reads = new LinearizableReads(countFrom(1n));
   const log: string[] = [];
   const add = (name: string, startedMs = 0): void =>
     reads.add({ startedMs, serve: () => log.push(`${name} served`), fail: () => log.push(`${name} failed`) });

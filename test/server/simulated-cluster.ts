@@ -8,6 +8,7 @@
  *   - no callback is called twice.
  */
 import assert from 'node:assert/strict';
+import type { Disk } from '../../src/ports/disk.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Random } from '../../src/ports/random.ts';
@@ -15,7 +16,8 @@ import type { MemberId } from '../../src/raft/types.ts';
 import type { MemberSettings, OpenedMember } from '../../src/server/bootstrap/open-member.ts';
 import { openMember } from '../../src/server/bootstrap/open-member.ts';
 import type { Submitted } from '../../src/server/contract.ts';
-import { Server, type ServerSettings, type StopReason } from '../../src/server/server.ts';
+import { Server, type StopReason } from '../../src/server/server.ts';
+import type { ServerSettings } from '../../src/server/server-parts.ts';
 import { createMemoryDisk, type DiskOperation, type MemoryDisk } from '../../src/sim/memory-disk.ts';
 import { MemoryNetwork } from '../../src/sim/memory-network.ts';
 import { createSeededRandom } from '../../src/sim/seeded-random.ts';
@@ -359,8 +361,9 @@ export class SimulatedMember {
     const { network, options } = this.#cluster;
     const layout = dataLayout('/data');
     const probe = network.probe(this.name, clock);
-    await this.disk.makeDirectory('/data');
-    await lockDataDirectory(this.disk, layout);
+    const disk = processDisk(this.disk, () => this.#clock === clock);
+    await disk.makeDirectory('/data');
+    await lockDataDirectory(disk, layout);
     const token = this.options.token ?? options.token ?? 'etcd-cluster';
     const serverVersion = this.options.serverVersion ?? '3.4.23';
     const settings: MemberSettings = {
@@ -377,7 +380,7 @@ export class SimulatedMember {
     };
     const random = this.#cluster.random;
     const opened = await openMember(settings, {
-      disk: this.disk,
+      disk,
       layout,
       probe,
       clock,
@@ -415,10 +418,16 @@ export class SimulatedMember {
     this.seenApplied = server.appliedIndex;
     this.seenIndex = server.store.currentIndex;
     server.start((reason) => {
-      this.stopReason = reason;
-      if (reason.kind === 'failure') this.failure = reason.error;
-      this.#end();
-      this.disk.kill();
+      // As the program does: what waits is written, then the process ends.
+      this.#server = undefined;
+      network.silence(this.name);
+      const end = (): void => {
+        if (this.#clock !== clock) return;
+        this.stopReason = reason;
+        if (reason.kind === 'failure') this.failure = reason.error;
+        this.kill();
+      };
+      opened.storage.close().then(end, end);
     });
     server.onReady(() => {
       this.ready = true;
@@ -432,6 +441,23 @@ export class SimulatedMember {
     this.ready = false;
     this.#cluster.network.silence(this.name);
   }
+}
+
+/** The disk as one process uses it: what is left of it after its death does nothing more. */
+function processDisk(disk: Disk, isAlive: () => boolean): Disk {
+  const never = new Promise<never>(() => {});
+  return {
+    open: (path) => (isAlive() ? disk.open(path) : never),
+    create: (path) => (isAlive() ? disk.create(path) : never),
+    readFile: (path) => (isAlive() ? disk.readFile(path) : never),
+    list: (path) => (isAlive() ? disk.list(path) : never),
+    exists: (path) => (isAlive() ? disk.exists(path) : never),
+    makeDirectory: (path) => (isAlive() ? disk.makeDirectory(path) : never),
+    rename: (from, to) => (isAlive() ? disk.rename(from, to) : never),
+    remove: (path) => (isAlive() ? disk.remove(path) : never),
+    syncDirectory: (path) => (isAlive() ? disk.syncDirectory(path) : never),
+    lock: (path) => (isAlive() ? disk.lock(path) : never),
+  };
 }
 
 /** Keeps warnings and errors, for messages of failed tests and for tests of what is logged. */

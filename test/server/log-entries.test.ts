@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { BYTES, tagOf, VARINT, Writer } from '../../src/wire/protobuf.ts';
+import { v2Request } from '../../src/wire/v2-request.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
+
+const PUT = v2Request({ method: 'PUT', path: '/1/x' });
+
+/** etcdserverpb.InternalRaftRequest with a header and a v3 put, as a member of a mixed cluster would log it. */
+function v3Put(): Uint8Array {
+  const writer = new Writer();
+  writer.tag(4, BYTES).string('\n\u0001k\u0012\u0001v');
+  writer.tag(100, BYTES).string('\b\u0005');
+  return writer.finish();
+}
+
+describe('an entry that no member with this program can apply', () => {
+  for (const waiting of [false, true]) {
+    it(`stops the member with a sentence, ${waiting ? 'while requests wait' : 'with nobody waiting'}`, async () => {
+      const cluster = new SimulatedCluster();
+      const [a] = await cluster.found('a');
+      await cluster.value(a!.put('x', '1'));
+      assert.ok(a!.opened!.raft.propose([v3Put()]).ok);
+      const asked = waiting ? a!.put('x', '2') : undefined;
+      await cluster.until(() => a!.failure !== undefined, 'it stops');
+      assert.match(
+        a!.failure!.message,
+        /holds a v3 request \(field 4 of InternalRaftRequest\).*cannot apply/,
+      );
+      if (asked !== undefined) assert.equal(await cluster.error(asked), 'stopped');
+      // It stays stopped: the entry is still there.
+      a!.start();
+      await cluster.until(() => a!.failure !== undefined, 'it stops again');
+      assert.match(a!.failure!.message, /holds a v3 request/);
+      cluster.end();
+    });
+  }
+
+  it('stops it if it changes the configuration in several steps', async () => {
+    const cluster = new SimulatedCluster();
+    const [a] = await cluster.found('a');
+    const change = { type: 'add-learner-node', nodeId: 7n } as const;
+    const context = new Uint8Array(0);
+    assert.ok(a!.opened!.raft.proposeConfChange({ transition: 'auto', changes: [change], context }).ok);
+    await cluster.until(() => a!.failure !== undefined, 'it stops');
+    assert.match(a!.failure!.message, /changes the configuration in several steps/);
+    cluster.end();
+  });
+
+  it('stops it if it cannot be decoded', async () => {
+    const cluster = new SimulatedCluster();
+    const [a] = await cluster.found('a');
+    assert.ok(a!.opened!.raft.propose([Uint8Array.of(tagOf(1, VARINT), 0xff)]).ok);
+    await cluster.until(() => a!.failure !== undefined, 'it stops');
+    cluster.end();
+  });
+});
+
+describe('a waiter that throws', () => {
+  it('stops the member: the others still get their answers', async () => {
+    const cluster = new SimulatedCluster();
+    const [a] = await cluster.found('a');
+    const before = a!.put('x', '1');
+    a!.server.submitV2({ ...PUT, value: '2' }, () => {
+      throw new Error('a bug in an adapter');
+    });
+    const after = a!.put('x', '3');
+    await cluster.until(() => a!.failure !== undefined, 'it stops');
+    assert.equal(a!.failure!.message, 'a bug in an adapter');
+    assert.equal(before.answer?.ok, true);
+    assert.equal(await cluster.error(after), 'stopped');
+    await a!.startAndServe();
+    assert.equal(a!.local('x'), '3');
+    cluster.end();
+  });
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { silentLog } from '../../src/ports/log.ts';
+import type { PeerNetwork } from '../../src/ports/peer-network.ts';
+import { createRaftNode } from '../../src/raft/raft-node.ts';
+import type { Message, Snapshot } from '../../src/raft/types.ts';
+import { Replicator } from '../../src/server/replicator.ts';
+import { VirtualClock } from '../../src/sim/virtual-clock.ts';
+
+it('installs the snapshot that raft took, though another came close behind it', async () => {
+  const confState = {
+    voters: [1n, 2n, 3n],
+    learners: [],
+    votersOutgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+  const raft = createRaftNode(
+    {
+      id: 2n,
+      electionTicks: 10,
+      heartbeatTicks: 1,
+      preVote: true,
+      checkQuorum: true,
+      maxMessageBytes: 1000,
+      maxInflightMessages: 10,
+      maxInflightBytes: 1000,
+      maxUncommittedBytes: 1000,
+      maxCommittedBytesPerReady: 1000,
+      random: () => 0.5,
+    },
+    {
+      hardState: { term: 1, vote: 0n, commit: 0 },
+      snapshot: { index: 0, term: 0, confState },
+      confState,
+      entries: [],
+      applied: 0,
+    },
+  );
+  const clock = new VirtualClock(0);
+  const installed: Snapshot[] = [];
+  const failures: Error[] = [];
+  const ignore = (): void => {};
+  const replicator = new Replicator({
+    raft,
+    storage: { save: (_, done) => queueMicrotask(() => done(undefined)), flush: ignore },
+    network: { send: ignore } as unknown as PeerNetwork,
+    clock: clock.process(),
+    log: silentLog,
+    handlers: {
+      apply: ignore,
+      installSnapshot: (snapshot) => installed.push(snapshot),
+      onLeadership: ignore,
+      onReadState: ignore,
+      onTurn: ignore,
+      sendSnapshot: ignore,
+      onFailure: (error) => failures.push(error),
+    },
+  });
+  const snapshot = (from: bigint, term: number, index: number): Message => ({
+    type: 'snapshot',
+    from,
+    to: 2n,
+    term,
+    snapshot: { metadata: { index, term, confState }, data: Uint8Array.of(index) },
+  });
+  replicator.step(snapshot(1n, 5, 100));
+  // Of a leader that was deposed: raft ignores it.
+  replicator.step(snapshot(3n, 4, 120));
+  // Older than what it has.
+  replicator.step(snapshot(1n, 5, 90));
+  await clock.runUntil(10);
+  assert.deepEqual(failures, []);
+  assert.deepEqual(
+    installed.map(({ metadata, data }) => [metadata.index, data]),
+    [[100, Uint8Array.of(100)]],
+  );
+});
