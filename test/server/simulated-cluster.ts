@@ -247,6 +247,11 @@ export class SimulatedMember {
     });
   }
 
+  /** There is no process, not even one that starts. */
+  get isDown(): boolean {
+    return this.#clock === undefined;
+  }
+
   get isRunning(): boolean {
     return this.#server !== undefined;
   }
