@@ -37,6 +37,8 @@ export interface ClientHandlerOptions {
   readonly bodyBytesMax?: number;
   /** Bytes that may wait for a slow watcher before its stream is ended. 1 MiB unless told. */
   readonly watchBacklogBytesMax?: number;
+  /** False: there is nothing below /v2. True unless told. */
+  readonly enableV2?: boolean;
 }
 
 interface Endpoint {
@@ -52,7 +54,34 @@ const DEFAULT_BODY_BYTES_MAX = 1.5 * 1024 * 1024;
 const DEFAULT_WATCH_BACKLOG_BYTES_MAX = 1024 * 1024;
 
 export function clientHandler(server: QuorateServer, options: ClientHandlerOptions): HttpHandler {
-  const { metrics, processFacts, raftStatus, setLogLevel, monotonicMs } = options;
+  const { metrics, processFacts, raftStatus, setLogLevel } = options;
+  const general: readonly Endpoint[] = [
+    { path: '/version', allow: 'GET', serve: (exchange) => serveVersion(exchange, server) },
+    {
+      path: '/debug/vars',
+      allow: 'GET',
+      serve: (exchange) => serveDebugVars(exchange, server, processFacts, raftStatus),
+    },
+    {
+      path: '/config/local/log',
+      allow: 'PUT',
+      serve: (exchange) => serveLogLevel(exchange, setLogLevel),
+    },
+    // The gateway to the v3 API has no paths yet.
+    { path: '/v3/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
+    { path: '/v3beta/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
+    ...operatorEndpoints(server, metrics),
+  ];
+  return options.enableV2 === false ? router(general) : v2Handler(server, options, general);
+}
+
+/** The v2 API before the `general` endpoints. */
+function v2Handler(
+  server: QuorateServer,
+  options: ClientHandlerOptions,
+  general: readonly Endpoint[],
+): HttpHandler {
+  const { metrics, monotonicMs } = options;
   const bodyBytesMax = options.bodyBytesMax ?? DEFAULT_BODY_BYTES_MAX;
   // One was made before the first request.
   const authLookups: AuthLookups = { count: 1 };
@@ -88,21 +117,7 @@ export function clientHandler(server: QuorateServer, options: ClientHandlerOptio
     { path: '/v2/auth/users/', serve: accounts('GET,PUT,DELETE') },
     { path: '/v2/auth/roles', serve: accounts('GET') },
     { path: '/v2/auth/roles/', serve: accounts('GET,PUT,DELETE') },
-    { path: '/version', allow: 'GET', serve: (exchange) => serveVersion(exchange, server) },
-    {
-      path: '/debug/vars',
-      allow: 'GET',
-      serve: (exchange) => serveDebugVars(exchange, server, processFacts, raftStatus),
-    },
-    {
-      path: '/config/local/log',
-      allow: 'PUT',
-      serve: (exchange) => serveLogLevel(exchange, setLogLevel),
-    },
-    // The gateway to the v3 API has no paths yet.
-    { path: '/v3/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
-    { path: '/v3beta/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
-    ...operatorEndpoints(server, metrics),
+    ...general,
   ]);
 
   return (exchange) => {

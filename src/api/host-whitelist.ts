@@ -18,10 +18,10 @@ export function withHostWhitelist(hosts: readonly string[], handler: HttpHandler
   };
 }
 
+/** Without its port. A text that is no `name:port` or `[address]:port` counts as it stands, brackets included, as it does for etcd. */
 function hostName(header: string): string {
-  if (header.startsWith('[')) return header.slice(1, header.indexOf(']'));
-  const colon = header.indexOf(':');
-  return colon < 0 ? header : header.slice(0, colon);
+  const match = /^(?:\[([^[\]]*)\]|([^:[\]]*)):[^:[\]]*$/.exec(header);
+  return match?.[1] ?? match?.[2] ?? header;
 }
 
 function refusal(host: string): string {

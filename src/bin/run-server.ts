@@ -34,6 +34,8 @@ import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
 
 /** The lowest cluster version whose members can talk to this one. */
 const LOWEST_CLUSTER_VERSION = '3.0.0';
+/** A peer is given an election timeout and this to take a connection, as etcd does. */
+const DIAL_MARGIN_MS = 1_000;
 /** How long an orderly stop waits for answers under way. */
 const DRAIN_TIMEOUT_MS = 5_000;
 
@@ -136,6 +138,10 @@ class Run {
       clock: nodeClock,
       log: this.#log,
       tlsOptions,
+      limits: {
+        readTimeoutMs: config.raftReadTimeoutMs,
+        dialTimeoutMs: DIAL_MARGIN_MS + config.electionTimeoutMs,
+      },
       members: () => member.cluster.members(),
       versionInfo: () => ({ server: ETCD_COMPATIBLE_VERSION, cluster: server.clusterVersion }),
       promoteMember: (id, done) => server.promoteMember(id, (outcome) => done(outcome)),
@@ -184,8 +190,9 @@ class Run {
         setLogLevel: (level) => this.#log.setLevel(level),
         raftStatus: () => member.raft.status(),
         bodyBytesMax: config.maxRequestBytes,
+        enableV2: config.enableV2,
       });
-      clientGate.open(withCors(config.cors, withHostWhitelist(config.hostWhitelist, handler)));
+      clientGate.open(withHostWhitelist(config.hostWhitelist, withCors(config.cors, handler)));
       metricsGate.open(metricsHandler(server, metrics));
       this.#log.info('ready to serve client requests', {
         'listen-client-urls': texts(config.listenClientUrls),

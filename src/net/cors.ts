@@ -57,8 +57,8 @@ class CorsExchange implements HttpExchange {
   get closed() {
     return this.inner.closed;
   }
-  header(name: string): string | undefined {
-    return this.inner.header(name);
+  header(name: string, pick?: 'first'): string | undefined {
+    return this.inner.header(name, pick);
   }
   readBody(limitBytes: number, callback: (body: Uint8Array) => void): void {
     this.inner.readBody(limitBytes, callback);

@@ -21,8 +21,8 @@ export interface HttpExchange {
   /** Over TLS? And whom did the client prove to be? */
   readonly secure: boolean;
   readonly clientCertificate: PeerCertificate | undefined;
-  /** The value of a header by lower-case name; repeated ones are joined with ', '. */
-  header(name: string): string | undefined;
+  /** The value of a header by lower-case name. Repeated ones are joined with ', '; 'first': only the first counts, as nearly always in Go. */
+  header(name: string, pick?: 'first'): string | undefined;
 
   /**
    * Collects the whole body and calls back once, possibly before it returns. With more than `limitBytes` the exchange answers 413

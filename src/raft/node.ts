@@ -54,6 +54,8 @@ export interface RaftStatus {
   readonly role: Role;
   readonly leader: MemberId;
   readonly term: number;
+  /** Given in this term. */
+  readonly vote: MemberId;
   readonly commit: number;
   readonly applied: number;
   readonly lastIndex: number;

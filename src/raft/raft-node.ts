@@ -263,7 +263,7 @@ class Node implements RaftNode {
 
   status(): RaftStatus {
     const core = this.#core;
-    const { id, role, leader, term, transferee, configuration, log } = core;
+    const { id, role, leader, term, vote, transferee, configuration, log } = core;
     const progress = new Map<
       MemberId,
       RaftStatus['progress'] extends ReadonlyMap<bigint, infer P> ? P : never
@@ -279,6 +279,7 @@ class Node implements RaftNode {
       role,
       leader,
       term,
+      vote,
       commit,
       applied,
       lastIndex,

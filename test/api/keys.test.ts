@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TreeStore } from '../../src/store/v2/v2-store.ts';
 import { type Api, createApi, told } from './support/api.ts';
+import { ask } from './support/fake-exchange.ts';
 
 test('a write, a read and a deletion, headers included', () => {
   const api = createApi();
@@ -216,6 +217,23 @@ test('flags and numbers that can be read in more than one way', () => {
   assert.equal(last('prevExist=false')?.prevExist, false);
   assert.equal(last('value=1')?.prevExist, undefined);
   assert.equal(last('refresh=false')?.refresh, false);
+});
+
+test('of several content types the first counts', () => {
+  const api = createApi();
+  const put = (types: readonly string[]): string =>
+    told(
+      ask(api.handler, {
+        method: 'PUT',
+        target: '/v2/keys/a',
+        headers: { 'content-type': types },
+        body: 'value=1',
+      }),
+    );
+  const form = 'application/x-www-form-urlencoded';
+  assert.match(put([form, 'text/plain']), /"value":"1"/);
+  assert.match(put(['text/plain', form]), /"value":""/);
+  assert.match(put([`${form}, text/plain`]), /"errorCode":210/);
 });
 
 test('a comparison with an index past 2^53 names that index', () => {

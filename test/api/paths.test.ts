@@ -149,3 +149,21 @@ test('the quick way through a path gives what the exact way gives', () => {
     { numRuns: 2000, verbose: true },
   );
 });
+
+test('with enableV2 false there is nothing below /v2, and all else goes on', () => {
+  const api = createApi({ enableV2: false });
+  for (const path of [
+    '/v2/keys',
+    '/v2/keys/',
+    '/v2/keys/a',
+    '/v2/members',
+    '/v2/machines',
+    '/v2/stats/self',
+    '/v2',
+  ]) {
+    for (const method of ['GET', 'PUT']) {
+      assert.equal(told(api.ask(`${method} ${path}`)), '404 404 page not found', `${method} ${path}`);
+    }
+  }
+  for (const path of ['/version', '/health', '/debug/vars']) assert.equal(api.ask(path).status, 200, path);
+});

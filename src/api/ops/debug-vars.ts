@@ -17,7 +17,7 @@ export interface ProcessFacts {
 }
 
 /** The raft core's own view; without it what the server tells is shown, and no progress of followers. */
-export type RaftStatusSource = () => RaftStatus & { readonly vote?: bigint };
+export type RaftStatusSource = () => RaftStatus;
 
 const HEADERS = 'Content-Type: application/json; charset=utf-8\r\n';
 const PROGRESS_NAMES = {
@@ -47,13 +47,13 @@ export function serveDebugVars(
   exchange.send(200, HEADERS, `{\n${lines.join(',\n')}\n}\n`);
 }
 
-function statusText(status: ReturnType<RaftStatusSource>): string {
+function statusText(status: RaftStatus): string {
   const progress = [...status.progress].map(
     ([id, { match, next, state }]) =>
       `"${id.toString(16)}":{"match":${match},"next":${next},"state":"${PROGRESS_NAMES[state]}"}`,
   );
   return (
-    `{"id":"${status.id.toString(16)}","term":${status.term},"vote":"${(status.vote ?? 0n).toString(16)}",` +
+    `{"id":"${status.id.toString(16)}","term":${status.term},"vote":"${status.vote.toString(16)}",` +
     `"commit":${status.commit},"lead":"${status.leader.toString(16)}","raftState":"${STATE_NAMES[status.role]}",` +
     `"applied":${status.applied},"progress":{${progress.sort().join(',')}},` +
     `"leadtransferee":"${status.transferee.toString(16)}"}`

@@ -130,7 +130,7 @@ export class KeysEndpoint {
   }
 
   #writeWithForm(exchange: HttpExchange, method: 'PUT' | 'POST', path: string): void {
-    const contentType = exchange.header('content-type');
+    const contentType = exchange.header('content-type', 'first');
     if (contentType === FORM_TYPE) {
       this.#readForm(exchange, method, path, undefined);
       return;

@@ -106,7 +106,7 @@ export class MembersEndpoint {
   }
 
   #readUrls(exchange: HttpExchange, callback: (urls: readonly string[]) => void): void {
-    const type = contentType(exchange.header('content-type') ?? '');
+    const type = contentType(exchange.header('content-type', 'first') ?? '');
     if (type !== JSON_TYPE) {
       this.#refuse(exchange, 415, `Bad Content-Type ${type}, accept ${JSON_TYPE}`);
       return;

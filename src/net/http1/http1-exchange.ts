@@ -121,7 +121,7 @@ export class Http1Exchange implements HttpExchange {
     return this.closeCallback !== undefined;
   }
 
-  header(name: string): string | undefined {
+  header(name: string, pick?: 'first'): string | undefined {
     const { head } = this;
     let value: string | undefined;
     for (let at = this.headersStart; at < head.length - 2; ) {
@@ -129,6 +129,7 @@ export class Http1Exchange implements HttpExchange {
       const colon = at + name.length;
       if (colon < lineEnd && head.charCodeAt(colon) === 58 && isSameName(head, at, name)) {
         const found = trimBlanks(head, colon + 1, lineEnd);
+        if (pick === 'first') return found;
         value = value === undefined ? found : `${value}, ${found}`;
       }
       at = lineEnd + 2;

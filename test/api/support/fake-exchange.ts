@@ -5,8 +5,8 @@ export interface FakeRequest {
   readonly method?: string;
   /** Path and query. */
   readonly target: string;
-  /** By lower-case name. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** By lower-case name; several lines of one name as an array. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** A form unless `headers` has another content-type. */
   readonly body?: string | Uint8Array;
 }
@@ -31,7 +31,7 @@ export class FakeExchange implements HttpExchange {
   /** Bytes a stream may hold before `write` says to wait; what was written counts until `drain`. */
   highWaterBytes = 64 * 1024;
   pendingBytes = 0;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #headers: Readonly<Record<string, string | readonly string[]>>;
   readonly #body: Uint8Array;
   #onClose: (() => void) | undefined;
   #onDrain: (() => void) | undefined;
@@ -54,8 +54,10 @@ export class FakeExchange implements HttpExchange {
     return this.ended || this.clientGone;
   }
 
-  header(name: string): string | undefined {
-    return this.#headers[name];
+  header(name: string, pick?: 'first'): string | undefined {
+    const value = this.#headers[name];
+    if (value === undefined || typeof value === 'string') return value;
+    return pick === 'first' ? value[0] : value.join(', ');
   }
 
   readBody(limitBytes: number, callback: (body: Uint8Array) => void): void {
