@@ -45,7 +45,7 @@ export function packagesLayer(checkout: string): Buffer {
 export function programLayer(checkout: string): Buffer {
   const tar = new TarWriter();
   tar.file(`${programFolder}/bin/quorate`, readFileSync(join(checkout, 'bin/quorate')), 0o755);
-  for (const name of ['package.json', 'LICENSE']) {
+  for (const name of ['package.json', 'bin/package.json', 'LICENSE']) {
     tar.file(`${programFolder}/${name}`, readFileSync(join(checkout, name)));
   }
   for (const path of filesBelow(join(checkout, 'dist'))) {
