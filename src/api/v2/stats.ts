@@ -3,7 +3,7 @@ import type { HttpExchange } from '../../net/http-exchange.ts';
 import type { Role } from '../../raft/types.ts';
 import type { FollowerStats, QuorateServer } from '../../server/contract.ts';
 import { formatRfc3339 } from '../../store/v2/rfc3339.ts';
-import type { V2StoreStats } from '../../store/v2/types.ts';
+import { encodeStoreStats } from '../../store/v2/store-stats.ts';
 import { quoteGo } from '../../wire/go-json.ts';
 import { JSON_HEADERS, sendMessage } from '../http/answers.ts';
 import type { HealthChecks } from '../ops/health.ts';
@@ -17,26 +17,6 @@ export const STATE_NAMES: Readonly<Record<Role, string>> = {
   'pre-candidate': 'StatePreCandidate',
 };
 
-/** In etcd's order. */
-const STORE_FIELDS: readonly (keyof V2StoreStats)[] = [
-  'getsSuccess',
-  'getsFail',
-  'setsSuccess',
-  'setsFail',
-  'deleteSuccess',
-  'deleteFail',
-  'updateSuccess',
-  'updateFail',
-  'createSuccess',
-  'createFail',
-  'compareAndSwapSuccess',
-  'compareAndSwapFail',
-  'compareAndDeleteSuccess',
-  'compareAndDeleteFail',
-  'expireCount',
-  'watchers',
-];
-
 const NS_PER_MS = 1_000_000n;
 
 /** Reads that etcd makes in its store and this program does not need are added, so that the figures agree. */
@@ -47,14 +27,13 @@ export function serveStoreStats(
   health: HealthChecks,
 ): void {
   const { stats: own } = server.store;
-  const stats: V2StoreStats = {
+  const stats = {
     ...own,
     // A health check reads the root.
     getsSuccess: own.getsSuccess + health.succeeded,
     getsFail: own.getsFail + authLookups.count,
   };
-  const fields = STORE_FIELDS.map((name) => `"${name}":${stats[name]}`);
-  exchange.send(200, JSON_HEADERS, `{${fields.join(',')}}`);
+  exchange.send(200, JSON_HEADERS, encodeStoreStats(stats));
 }
 
 export function serveSelfStats(exchange: HttpExchange, server: QuorateServer): void {

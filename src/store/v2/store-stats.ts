@@ -3,7 +3,7 @@
 import type { V2StoreStats } from './types.ts';
 
 /** In the order etcd writes them. */
-export const statNames: readonly (keyof V2StoreStats)[] = [
+const statNames: readonly (keyof V2StoreStats)[] = [
   'getsSuccess',
   'getsFail',
   'setsSuccess',
