@@ -279,7 +279,7 @@ export class SimulatedMember {
     this.#run(clock).catch((error: Error) => {
       if (this.#clock !== clock) return;
       this.failure = error;
-      this.#end();
+      this.kill();
     });
   }
 
