@@ -41,16 +41,17 @@ export function judgeTail(
   if (later !== undefined) {
     return `${describe(stop)}, and a later write follows at byte ${offset + later}`;
   }
-  if (crc !== undefined && hasWrongLength(rest, crc)) return 'the length of a record is wrong';
+  const sectorEnd = Math.min(rest.length, SECTOR_BYTES - (offset % SECTOR_BYTES));
+  // The length alone may lie in a sector that was lost, and the record behind it in one that was not.
+  const sectorLost = isZero(rest, 0, sectorEnd);
+  if (!sectorLost && crc !== undefined && hasWrongLength(rest, crc)) return 'the length of a record is wrong';
   switch (stop) {
     case 'bad-length':
       return describe(stop);
     case 'short':
       return undefined;
-    case 'zero-length': {
-      const sectorEnd = Math.min(rest.length, SECTOR_BYTES - (offset % SECTOR_BYTES));
-      return isZero(rest, 0, sectorEnd) ? undefined : 'a record has no length';
-    }
+    case 'zero-length':
+      return sectorLost ? undefined : 'a record has no length';
     case 'bad-record': {
       const length = decodeLength(rest, 0)!;
       return hasZeroSector(rest, offset, FRAME_BYTES + length.size + length.padding)
