@@ -16,7 +16,7 @@ import type { ServerErrorCode, Submitted } from './contract.ts';
 import { serverError } from './errors.ts';
 import type { Cluster, MembershipChange } from './membership/cluster.ts';
 import { formatId } from './membership/member-id.ts';
-import type { Proposals } from './proposals.ts';
+import type { Proposals, Proposed, Waiter } from './proposals.ts';
 
 export interface ApplierParts {
   readonly self: MemberId;
@@ -25,7 +25,7 @@ export interface ApplierParts {
   readonly raft: RaftNode;
   readonly network: PeerNetwork;
   readonly log: Log;
-  readonly proposals: Proposals<V2Request, Submitted<V2Outcome>>;
+  readonly proposals: Proposals<Proposed<V2Request>, Submitted<V2Outcome>>;
   /** Wall time in nanoseconds. */
   readonly nowNs: () => bigint;
   /** A leader has committed the first, empty entry of its term. */
@@ -86,16 +86,15 @@ export class Applier {
   }
 
   #applyNormal(entry: Entry, nowNs: bigint): void {
-    const { store, cluster, proposals, onTermBegun } = this.#parts;
+    const { store, cluster, onTermBegun } = this.#parts;
     if (entry.data.length === 0) {
       onTermBegun();
       return;
     }
     // Most entries on a leader are its own: their requests need no decoding.
-    const waiter =
-      proposals.size > 0 && isOfV2(entry.data) ? proposals.take(decodeV2RequestId(entry.data)) : undefined;
+    const waiter = this.#takeWaiter(entry.data);
     if (waiter !== undefined) {
-      const outcome = applyV2Request(waiter.request, store, cluster, nowNs);
+      const outcome = applyV2Request(waiter.request.request, store, cluster, nowNs);
       waiter.done({ ok: true, value: outcome ?? NOTHING });
       return;
     }
@@ -107,6 +106,18 @@ export class Applier {
       );
     }
     applyV2Request(decoded.request, store, cluster, nowNs);
+  }
+
+  /**
+   * Who waits here for the entry. The id alone is no proof: with a clock that was set back, a request may have the id of one of an
+   * earlier life of this member that is still in the log.
+   */
+  #takeWaiter(data: Uint8Array): Waiter<Proposed<V2Request>, Submitted<V2Outcome>> | undefined {
+    const { proposals } = this.#parts;
+    if (proposals.size === 0 || !isOfV2(data)) return undefined;
+    const id = decodeV2RequestId(data);
+    const waiter = proposals.peek(id);
+    return waiter !== undefined && sameBytes(waiter.request.data, data) ? proposals.take(id) : undefined;
   }
 
   #applyConfChange(change: ConfChange): void {
@@ -147,6 +158,14 @@ export class Applier {
 /** v2 requests begin with their id; those of v3 have theirs further inside, if at all. */
 function isOfV2(data: Uint8Array): boolean {
   return data[0] === REQUEST_ID_TAG;
+}
+
+/** On a leader they are the same array. */
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 const REQUEST_ID_TAG = tagOf(1, VARINT);

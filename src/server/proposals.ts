@@ -30,6 +30,12 @@ export class RequestIds {
   }
 }
 
+/** A request for the log as it waits: what it means, and what stands in the log for it. */
+export interface Proposed<Request> {
+  readonly request: Request;
+  readonly data: Uint8Array;
+}
+
 export class Proposals<Request, Outcome> {
   readonly #waiters = new Map<bigint, Waiter<Request, Outcome>>();
 
@@ -39,6 +45,11 @@ export class Proposals<Request, Outcome> {
 
   register(id: bigint, request: Request, startedMs: number, done: (outcome: Outcome) => void): void {
     this.#waiters.set(id, { request, startedMs, done });
+  }
+
+  /** As `take`, but leaves it waiting. */
+  peek(id: bigint): Waiter<Request, Outcome> | undefined {
+    return this.#waiters.get(id);
   }
 
   /** The waiter of an entry that is being applied, undefined if it is another member's or has given up. */

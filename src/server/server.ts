@@ -21,7 +21,7 @@ import type {
 import { serverError } from './errors.ts';
 import { Leadership } from './leadership.ts';
 import { CLUSTER_VERSION_PATH } from './membership/cluster.ts';
-import { Proposals, RequestIds } from './proposals.ts';
+import { Proposals, type Proposed, RequestIds } from './proposals.ts';
 import { Publication } from './publication.ts';
 import { QuorumReads } from './quorum-reads.ts';
 import { Reconfiguration } from './reconfiguration.ts';
@@ -50,7 +50,7 @@ export class Server implements QuorateServer {
   readonly #parts: ServerParts;
   readonly #timers: Timers;
   readonly #ids: RequestIds;
-  readonly #proposals = new Proposals<V2Request, Submitted<V2Outcome>>();
+  readonly #proposals = new Proposals<Proposed<V2Request>, Submitted<V2Outcome>>();
   readonly #leadership: Leadership;
   readonly #reads: QuorumReads;
   readonly #reconfiguration: Reconfiguration;
@@ -364,12 +364,13 @@ export class Server implements QuorateServer {
     }
     const id = this.#ids.next();
     const startedMs = this.#parts.clock.monotonicMs();
-    if (!this.#replicator.propose(encodeV2Request(this.#writer, id, request), startedMs)) {
+    const data = encodeV2Request(this.#writer, id, request);
+    if (!this.#replicator.propose(data, startedMs)) {
       this.#failedProposals++;
       done({ ok: false, error: serverError('too-many-requests') });
       return;
     }
-    this.#proposals.register(id, request, startedMs, done);
+    this.#proposals.register(id, { request, data }, startedMs, done);
   }
 
   #installSnapshot(snapshot: Snapshot): void {
