@@ -13,9 +13,9 @@ it('a cluster keeps what it acknowledged, whatever happens to its members', asyn
       t.diagnostic(`seed of the failed run: ${(seed + run) >>> 0}`);
       throw error;
     });
-    const { acknowledged, crashes, elections, reconfigurations } = cluster;
+    const { acknowledged, reads, crashes, elections, reconfigurations } = cluster;
     t.diagnostic(
-      `${acknowledged} writes, ${crashes} crashes, ${elections} terms with a leader, ${reconfigurations} changes asked for`,
+      `${acknowledged} writes, ${reads} reads, ${crashes} crashes, ${elections} terms with a leader, ${reconfigurations} changes asked for`,
     );
     assert.ok(acknowledged > 50 && crashes > 2, 'the run tells something');
   }

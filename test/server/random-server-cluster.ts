@@ -23,11 +23,17 @@ interface Read {
 export class RandomServerCluster {
   readonly #cluster: SimulatedCluster;
   readonly #writes: Write[] = [];
-  readonly #reads: Read[] = [];
+  #reads: Read[] = [];
   #counter: { readonly value: number; readonly asked: Asked<V2Outcome> } | undefined;
+  /** The last number written to the counter, and the last that was acknowledged. */
+  #counted = 0;
   #acknowledged = 0;
+  /** A write of the counter got no answer: it may overwrite a later one, from now on floors say nothing. */
+  #uncertain = false;
   #names = 0;
   crashes = 0;
+  /** Quorum reads that were checked. */
+  reads = 0;
   reconfigurations = 0;
 
   constructor(seed: number) {
@@ -101,8 +107,6 @@ export class RandomServerCluster {
     this.#counter = { value, asked: member.put('counter', `${value}`) };
   }
 
-  #counted = 0;
-
   #settleCounter(): void {
     const { value, asked } = this.#counter ?? {};
     if (value === undefined || asked === undefined) return;
@@ -115,16 +119,15 @@ export class RandomServerCluster {
     this.#counter = undefined;
   }
 
-  /** A write of the counter got no answer: it may overwrite a later one, from now on floors say nothing. */
-  #uncertain = false;
-
   #checkReads(): void {
-    for (const { floor, asked } of this.#reads) {
-      if (!asked.answer?.ok || this.#uncertain) continue;
+    this.#reads = this.#reads.filter(({ floor, asked }) => {
+      if (asked.answer === undefined) return true;
+      if (!asked.answer.ok || this.#uncertain) return false;
       const value = Number(asked.answer.value.event?.node.value ?? 0);
       assert.ok(value >= floor, `a quorum read gave ${value}, but ${floor} was acknowledged before it`);
-    }
-    this.#reads.length = 0;
+      this.reads++;
+      return false;
+    });
   }
 
   #end(member: SimulatedMember): void {
