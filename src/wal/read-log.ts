@@ -184,7 +184,10 @@ class Collector {
   #visitEntry(entry: Entry): string | undefined {
     const place = entry.index - this.#from.index - 1;
     if (place === -1) this.#termAtMark = entry.term;
-    if (place < 0) return undefined;
+    if (place < 0) {
+      this.entries.length = 0;
+      return undefined;
+    }
     if (place > this.entries.length) {
       const expected = this.#from.index + 1 + this.entries.length;
       return `entry ${entry.index} follows where entry ${expected} is missing`;

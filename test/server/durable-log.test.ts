@@ -12,14 +12,14 @@ import { openNewest } from '../../src/wal/open-newest.ts';
 
 const confState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 
-function batch(from: number, to: number, snapshotIndex?: number): LogBatch {
+function batch(from: number, to: number, snapshotIndex?: number, term = 1): LogBatch {
   const entries = Array.from(
     { length: to - from + 1 },
-    (_, i): Entry => ({ index: from + i, term: 1, type: 'normal', data: new Uint8Array(8) }),
+    (_, i): Entry => ({ index: from + i, term, type: 'normal', data: new Uint8Array(8) }),
   );
   return {
     entries,
-    hardState: { term: 1, vote: 0n, commit: Math.max(to, snapshotIndex ?? 0) },
+    hardState: { term, vote: 0n, commit: Math.max(to, snapshotIndex ?? 0) },
     snapshot:
       snapshotIndex === undefined
         ? undefined
@@ -60,3 +60,26 @@ for (const failing of [false, true]) {
     assert.equal(opened.snapshot?.metadata.index, failing ? undefined : 50);
   });
 }
+
+// Found by a random cluster (seed 5020).
+it('entries that were overwritten from below a snapshot on do not come back with it', async () => {
+  const disk = createMemoryDisk({ random: createSeededRandom(1) });
+  const layout = dataLayout('/data');
+  await disk.makeDirectory('/data');
+  await lockDataDirectory(disk, layout);
+  const wal = await createWal(disk, layout.wal, { memberId: 1n, clusterId: 2n }, { log: silentLog });
+  const retention = { maxWals: 5, maxSnapshots: 5 };
+  const newest = { term: 0, index: 0 };
+  const log = new DurableLog({ disk, layout, wal, log: silentLog, retention, newest });
+  const ignore = (): void => {};
+  log.save({ ...batch(1, 10), hardState: { term: 1, vote: 0n, commit: 4 } }, ignore);
+  log.save(batch(5, 8, undefined, 2), ignore);
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(8);
+  }
+  await log.saveSnapshot({ index: 8, term: 2, confState }, chunks());
+  await log.close();
+  const opened = await openNewest(disk, layout, { log: silentLog });
+  assert.equal(opened.snapshot?.metadata.index, 8);
+  assert.deepEqual(opened.entries, []);
+});
