@@ -3,6 +3,8 @@
  * after this point reads argv or the environment.
  */
 
+import type { TlsOptions } from '../net/tls/tls-options.ts';
+
 export type UrlScheme = 'http' | 'https';
 
 /** A URL of the form scheme://host:port, nothing after it. */
@@ -24,30 +26,8 @@ export interface BootstrapMember {
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
 
-/** One side's TLS, clients' or peers'. Paths are as given; '' where nothing was given. Used by https URLs only. */
-export interface TlsSettings {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** Certificate and key this member shows when it is the client itself; '' means certFile and keyFile. */
-  readonly clientCertFile: string;
-  readonly clientKeyFile: string;
-  readonly trustedCaFile: string;
-  /** The other side must show a certificate of the trusted CA. Given with clientCertAuth or, as in etcd, by trustedCaFile alone. */
-  readonly clientCertAuth: boolean;
-  readonly crlFile: string;
-  /** Empty: any. Otherwise the certificate's common name must be one of these. */
-  readonly allowedCommonNames: readonly string[];
-  /** Empty: any. Otherwise the certificate must be valid for one of these host names. */
-  readonly allowedHostnames: readonly string[];
-  /** Make a self-signed certificate below the data directory; false when certFile and keyFile are given. */
-  readonly auto: boolean;
-  readonly selfSignedValidityYears: number;
-  /** OpenSSL names in order of preference; empty: Node's own choice. */
-  readonly cipherSuites: readonly string[];
-  readonly minVersion: TlsVersion;
-  /** undefined: the highest that Node knows. */
-  readonly maxVersion: TlsVersion | undefined;
-}
+/** One side's TLS, clients' or peers'. Paths are as given. */
+export type TlsSettings = TlsOptions;
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 

@@ -29,6 +29,7 @@ const contracts = new Set([
   'server/contract.ts',
   'net/http-exchange.ts',
   'net/peer-certificate.ts',
+  'net/tls/tls-options.ts',
 ]);
 
 /** The edge: only here may Node's own modules be imported. */

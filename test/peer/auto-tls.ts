@@ -1,4 +1,3 @@
-import type { TestContext } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
 import { openClientTls } from '../../src/net/tls/client-tls.ts';
 import { openServerTls, type ServerTls } from '../../src/net/tls/server-tls.ts';
@@ -13,9 +12,9 @@ export interface PeerTls {
 }
 
 /** Both halves of --peer-auto-tls on 127.0.0.1. */
-export async function autoTls(t: TestContext): Promise<PeerTls> {
+export async function autoTls(): Promise<PeerTls> {
   const surroundings = {
-    autoDirectory: temporaryFolder(t, 'tls'),
+    autoDirectory: temporaryFolder('tls'),
     hosts: ['127.0.0.1'],
     clock: nodeClock,
     log: silentLog,

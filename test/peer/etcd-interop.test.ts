@@ -46,7 +46,7 @@ async function startEtcd(
   const peerUrl = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await freePort()}`;
   const process = new MemberProcess(program, [
     '--name=real',
-    `--data-dir=${temporaryFolder(t, 'etcd')}/data`,
+    `--data-dir=${temporaryFolder('etcd')}/data`,
     `--listen-client-urls=${clientUrl}`,
     `--advertise-client-urls=${clientUrl}`,
     `--listen-peer-urls=${peerUrl}`,

@@ -297,7 +297,7 @@ test('idle streams live by heartbeats, and a silent one is given up', async (t) 
 });
 
 test('members speak TLS, and one that does not is not heard', async (t) => {
-  const tls = await autoTls(t);
+  const tls = await autoTls();
   const a = await startMember(t, A, tls);
   const b = await startMember(t, B, tls);
   await connect(a, b);
