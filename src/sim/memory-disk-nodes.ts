@@ -115,6 +115,12 @@ export class MemoryFile {
     });
   }
 
+  /** The medium changes by itself: what was there before, durable or not, is gone. */
+  damage(bytes: Uint8Array, position: number): void {
+    this.#present.write(bytes, position);
+    this.#durable.write(bytes, position);
+  }
+
   crash(random: Random): void {
     for (const operation of this.#pending) {
       if (operation.kind === 'truncate') {

@@ -62,6 +62,8 @@ export interface MemoryDisk extends Disk {
   kill(): void;
   /** Every file with its content as the process sees it; for checks and for copying a state. */
   files(): Map<string, Uint8Array>;
+  /** The medium changes by itself: bit rot, or another file's write that went astray. Unsynced writes there are lost. */
+  damage(path: string, bytes: Uint8Array, position: number): void;
   /** Puts a durable file in place, with its folders. */
   put(path: string, bytes: Uint8Array): void;
 }
@@ -96,6 +98,10 @@ class SimulatedDisk implements MemoryDisk {
     const found = new Map<string, Uint8Array>();
     this.#root.walk('', (path, file) => found.set(path, file.bytes()));
     return found;
+  }
+
+  damage(path: string, bytes: Uint8Array, position: number): void {
+    this.#file(path).damage(bytes, position);
   }
 
   put(path: string, bytes: Uint8Array): void {

@@ -26,6 +26,10 @@ export interface NetworkFaults {
   reordering: number;
   /** A message takes between half of it and all of it. */
   delayMs: number;
+  /** Of each way between two hosts; a snapshot has a way of its own. */
+  bytesPerMs: number;
+  /** Chance that the way is cut while a snapshot is on it. */
+  snapshotCut: number;
   /** A message for which it is true is lost: for tests that need one case exactly. */
   drop: (message: Message, from: string, to: string) => boolean;
 }
@@ -37,18 +41,37 @@ export interface HostFacts {
   readonly urls: readonly string[];
   members(): readonly PeerMember[];
   version(): { readonly server: string; readonly cluster: string };
+  /** Brings something into the process: not while it is paused. At once by default. */
+  readonly run?: (callback: () => void) => void;
 }
 
 const LATE_MS = 50;
 const UNREACHABLE_REPORT_MS = 5;
+/** A connection that hangs is given up after so long. */
+const HANG_TIMEOUT_MS = 5_000;
+
+/** How a way from one host to another is blocked: 'cut' is noticed at once, 'hung' only by a timeout. */
+export type Blockage = 'cut' | 'hung';
 
 export class MemoryNetwork {
-  readonly faults: NetworkFaults = { loss: 0, duplication: 0, reordering: 0, delayMs: 2, drop: () => false };
+  readonly faults: NetworkFaults = {
+    loss: 0,
+    duplication: 0,
+    reordering: 0,
+    delayMs: 2,
+    bytesPerMs: Number.POSITIVE_INFINITY,
+    snapshotCut: 0,
+    drop: () => false,
+  };
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #hosts = new Map<string, Host>();
   /** Names of hosts that are cut off from everybody outside their own group, by group. */
   #groups: readonly ReadonlySet<string>[] = [];
+  /** Blocked ways, by 'from>to'. */
+  readonly #blocked = new Map<string, Blockage>();
+  /** When each way was opened again. */
+  readonly #openedMs = new Map<string, number>();
   #changedMs = 0;
 
   constructor(clock: VirtualClock, random: Random) {
@@ -74,19 +97,44 @@ export class MemoryNetwork {
     this.#changedMs = this.#clock.nowMs;
   }
 
+  /** Blocks one way; the way back stays as it is. */
+  block(from: string, to: string, how: Blockage): void {
+    this.#blocked.set(`${from}>${to}`, how);
+  }
+
+  unblock(from: string, to: string): void {
+    if (this.#blocked.delete(`${from}>${to}`)) this.#openedMs.set(`${from}>${to}`, this.#clock.nowMs);
+  }
+
+  /** All ways are open again. */
   heal(): void {
+    this.#blocked.clear();
+    this.#openedMs.clear();
     this.partition();
   }
 
   reaches(from: string, to: string): boolean {
-    const groupOf = (name: string): number => this.#groups.findIndex((group) => group.has(name));
-    return groupOf(from) === groupOf(to);
+    return this.#blockage(from, to) === undefined;
+  }
+
+  #blockage(from: string, to: string): Blockage | undefined {
+    if (this.#groups.length > 0) {
+      const groupOf = (name: string): number => this.#groups.findIndex((group) => group.has(name));
+      if (groupOf(from) !== groupOf(to)) return 'cut';
+    }
+    return this.#blocked.size === 0 ? undefined : this.#blocked.get(`${from}>${to}`);
   }
 
   /** Since when two hosts have reached each other. */
   reachableSinceMs(from: Host, to: Host): number | undefined {
-    if (!this.reaches(from.name, to.name)) return undefined;
-    return Math.max(from.upSinceMs, to.upSinceMs, this.#changedMs);
+    if (!this.reaches(from.name, to.name) || !this.reaches(to.name, from.name)) return undefined;
+    return Math.max(
+      from.upSinceMs,
+      to.upSinceMs,
+      this.#changedMs,
+      this.#openedMs.get(`${from.name}>${to.name}`) ?? 0,
+      this.#openedMs.get(`${to.name}>${from.name}`) ?? 0,
+    );
   }
 
   /** Who listens at one of the URLs. */
@@ -106,7 +154,7 @@ export class MemoryNetwork {
     const ask = <T>(what: string, urls: readonly string[], timeoutMs: number, answer: (host: Host) => T) =>
       new Promise<T>((resolve, reject) => {
         const host = this.hostAt(urls);
-        if (host !== undefined && this.reaches(name, host.name)) {
+        if (host !== undefined && this.reaches(name, host.name) && this.reaches(host.name, name)) {
           clock.schedule(this.faults.delayMs, () => resolve(answer(host)));
           return;
         }
@@ -129,29 +177,45 @@ export class MemoryNetwork {
   carry(from: Host, urls: readonly string[], message: Message): void {
     const to = this.hostAt(urls);
     const { faults } = this;
-    if (
-      to === undefined ||
-      to.facts.memberId !== message.to ||
-      to.facts.clusterId !== from.facts.clusterId ||
-      !this.reaches(from.name, to.name)
-    ) {
+    if (to === undefined || to.facts.memberId !== message.to || to.facts.clusterId !== from.facts.clusterId) {
       this.#clock.schedule(UNREACHABLE_REPORT_MS, () => from.failed(message));
       return;
     }
+    const blockage = this.#blockage(from.name, to.name);
+    if (blockage !== undefined) {
+      const noticedMs = blockage === 'cut' ? UNREACHABLE_REPORT_MS : HANG_TIMEOUT_MS;
+      this.#clock.schedule(noticedMs, () => from.failed(message));
+      return;
+    }
+    const wire = encodeMessage(message);
+    const transferMs = wire.length / faults.bytesPerMs;
     const lost = this.#random.next() < faults.loss || faults.drop(message, from.name, to.name);
     const copies = this.#random.next() < faults.duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      let arrivalMs = this.#clock.nowMs + faults.delayMs * (0.5 + this.#random.next() / 2);
-      if (this.#random.next() < faults.reordering) arrivalMs += this.#random.next() * LATE_MS;
-      else arrivalMs = from.inOrder(to.name, arrivalMs);
+      let arrivalMs = this.#clock.nowMs + faults.delayMs * (0.5 + this.#random.next() / 2) + transferMs;
+      if (message.type === 'snapshot') {
+        if (this.#random.next() < faults.snapshotCut) this.#cutDuring(from, to, arrivalMs);
+      } else if (this.#random.next() < faults.reordering) arrivalMs += this.#random.next() * LATE_MS;
+      else arrivalMs = from.inOrder(to.name, arrivalMs, transferMs);
       this.#clock.schedule(arrivalMs - this.#clock.nowMs, () => {
         const arrives = !lost && this.isUp(to) && this.reaches(from.name, to.name);
-        if (arrives) to.receive(from, overTheWire(message));
+        if (arrives) to.arrive(from, decodeMessage(wire));
         if (copy > 0 || !this.isUp(from)) return;
         if (!arrives) from.failed(message);
         else if (message.type === 'snapshot') from.sent(message);
       });
     }
+  }
+
+  /** The way breaks before the message has arrived, and is repaired a little later. */
+  #cutDuring(from: Host, to: Host, arrivalMs: number): void {
+    const { nowMs } = this.#clock;
+    const pair = [from.name, to.name] as const;
+    const leftMs = arrivalMs - nowMs;
+    this.#clock.schedule(leftMs * this.#random.next(), () => {
+      if (this.reaches(...pair)) this.block(...pair, 'cut');
+    });
+    this.#clock.schedule(leftMs + 20, () => this.unblock(...pair));
   }
 }
 
@@ -217,11 +281,15 @@ class Host implements PeerNetwork {
     if (this.#network.isUp(this)) this.#network.silence(this.name);
   }
 
-  receive(from: Host, message: Message): void {
+  arrive(from: Host, message: Message): void {
+    this.#run(() => this.#receive(from, message));
+  }
+
+  #receive(from: Host, message: Message): void {
     const handlers = this.#handlers;
     if (handlers === undefined) return;
     if (handlers.isRemoved(message.from)) {
-      from.refused();
+      if (this.#network.reaches(this.name, from.name)) from.refused();
       return;
     }
     if (!this.#peers.has(message.from)) this.#remotes.set(message.from, from.facts.urls);
@@ -229,30 +297,36 @@ class Host implements PeerNetwork {
   }
 
   refused(): void {
-    if (this.#gone) return;
-    this.#gone = true;
-    this.#handlers?.onGone();
+    this.#run(() => {
+      if (this.#gone) return;
+      this.#gone = true;
+      this.#handlers?.onGone();
+    });
   }
 
   failed(message: Message): void {
-    if (message.type === 'snapshot') this.#handlers?.onSnapshotSent(message.to, false);
-    this.#handlers?.onUnreachable(message.to);
+    this.#run(() => {
+      if (message.type === 'snapshot') this.#handlers?.onSnapshotSent(message.to, false);
+      this.#handlers?.onUnreachable(message.to);
+    });
   }
 
   sent(message: Message): void {
-    this.#handlers?.onSnapshotSent(message.to, true);
+    this.#run(() => this.#handlers?.onSnapshotSent(message.to, true));
   }
 
-  /** When a message to `name` arrives that must not overtake those before it. */
-  inOrder(name: string, arrivalMs: number): number {
-    const inOrderMs = Math.max(arrivalMs, this.#lastArrivalMs.get(name) ?? 0);
+  /** When a message to `name` arrives that must not overtake those before it, and needs the way for `transferMs`. */
+  inOrder(name: string, arrivalMs: number, transferMs: number): number {
+    const before = this.#lastArrivalMs.get(name);
+    const inOrderMs = before === undefined ? arrivalMs : Math.max(arrivalMs, before + transferMs);
     this.#lastArrivalMs.set(name, inOrderMs);
     return inOrderMs;
+  }
+
+  #run(callback: () => void): void {
+    if (this.facts.run === undefined) callback();
+    else this.facts.run(callback);
   }
 }
 
 const NO_TRAFFIC = { count: 0, packageRate: 0, bandwidthRate: 0 };
-
-function overTheWire(message: Message): Message {
-  return decodeMessage(encodeMessage(message));
-}

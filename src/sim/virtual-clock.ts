@@ -21,6 +21,7 @@ const EVENTS_AT_ONE_TIME_MAX = 100_000;
 export class VirtualClock {
   #nowMs = 0;
   #sequence = 0;
+  #events = 0;
   readonly #epochMs: number;
   readonly #heap: Event[] = [];
   readonly #afterEvent: () => void;
@@ -40,9 +41,14 @@ export class VirtualClock {
     return this.#epochMs + this.#nowMs;
   }
 
-  /** The clock of one process, which may die. Its wall time may be off by `skewMs`. */
-  process(skewMs = 0): ProcessClock {
-    return new ProcessClock(this, skewMs);
+  /** Events run so far. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** The clock of one process, which may die. Its wall time may be off by `skewMs`, and all its time pass `rate` times as fast. */
+  process(skewMs = 0, rate = 1): ProcessClock {
+    return new ProcessClock(this, skewMs, rate);
   }
 
   schedule(delayMs: number, callback: () => void): Timer {
@@ -70,6 +76,7 @@ export class VirtualClock {
         throw new Error(`the simulation does not get beyond ${this.#nowMs} ms`);
       }
       this.#nowMs = event.timeMs;
+      this.#events++;
       event.callback();
       await settled();
       this.#afterEvent();
@@ -112,39 +119,70 @@ export class VirtualClock {
   }
 }
 
-/** The Clock port of one process. Once killed it runs nothing more. */
+/** The Clock port of one process. Once killed it runs nothing more; while paused, what is due waits. */
 export class ProcessClock implements Clock {
+  /** The wall time is off by so much; it may jump. */
+  skewMs: number;
   readonly #world: VirtualClock;
-  readonly #skewMs: number;
+  readonly #rate: number;
   #alive = true;
+  /** What came due during a pause, in its order; undefined while it runs. */
+  #held: (() => void)[] | undefined;
 
-  constructor(world: VirtualClock, skewMs: number) {
+  constructor(world: VirtualClock, skewMs: number, rate: number) {
     this.#world = world;
-    this.#skewMs = skewMs;
+    this.skewMs = skewMs;
+    this.#rate = rate;
   }
 
   kill(): void {
     this.#alive = false;
+    this.#held = undefined;
+  }
+
+  get isPaused(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** As SIGSTOP does: time goes on, the process does not. */
+  pause(): void {
+    if (this.#alive) this.#held ??= [];
+  }
+
+  resume(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const callback of held) this.#world.schedule(0, () => this.run(callback));
+  }
+
+  /** Something from outside reaches the process: now, after the pause, or never. */
+  run(callback: () => void): void {
+    if (!this.#alive) return;
+    if (this.#held === undefined) callback();
+    else this.#held.push(callback);
   }
 
   wallTimeMs(): number {
-    return this.#world.wallTimeMs + this.#skewMs;
+    return this.#world.wallTimeMs + this.skewMs;
   }
 
   monotonicMs(): number {
-    return this.#world.nowMs;
+    return this.#world.nowMs * this.#rate;
   }
 
   schedule(delayMs: number, callback: () => void): Timer {
-    return this.#world.schedule(delayMs, () => {
-      if (this.#alive) callback();
-    });
+    let due: (() => void) | undefined = callback;
+    const timer = this.#world.schedule(delayMs / this.#rate, () => this.run(() => due?.()));
+    return {
+      cancel: () => {
+        due = undefined;
+        timer.cancel();
+      },
+    };
   }
 
   defer(callback: () => void): void {
-    this.#world.defer(() => {
-      if (this.#alive) callback();
-    });
+    this.#world.defer(() => this.run(callback));
   }
 }
 

@@ -8,44 +8,28 @@
  *   - no callback is called twice.
  */
 import assert from 'node:assert/strict';
-import type { Disk } from '../../src/ports/disk.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { MemberId } from '../../src/raft/types.ts';
-import type { MemberSettings, OpenedMember } from '../../src/server/bootstrap/open-member.ts';
-import { openMember } from '../../src/server/bootstrap/open-member.ts';
 import type { Submitted } from '../../src/server/contract.ts';
-import { Server, type StopReason } from '../../src/server/server.ts';
-import type { ServerSettings } from '../../src/server/server-parts.ts';
-import { createMemoryDisk, type DiskOperation, type MemoryDisk } from '../../src/sim/memory-disk.ts';
+import type { Server } from '../../src/server/server.ts';
 import { MemoryNetwork } from '../../src/sim/memory-network.ts';
 import { createSeededRandom } from '../../src/sim/seeded-random.ts';
-import { type ProcessClock, VirtualClock } from '../../src/sim/virtual-clock.ts';
+import {
+  SimulatedMember as BareMember,
+  type MemberOptions,
+  type WorldOptions,
+} from '../../src/sim/simulated-member.ts';
+import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { hashV2Store } from '../../src/store/v2/store-hash.ts';
 import type { V2Outcome } from '../../src/store/v2/types.ts';
-import { dataLayout, lockDataDirectory } from '../../src/wal/data-directory.ts';
 import { type V2Request, v2Request } from '../../src/wire/v2-request.ts';
 
-export interface ClusterOptions {
-  readonly seed?: number;
-  readonly snapshotCount?: number;
-  readonly strict?: boolean;
-  readonly preVote?: boolean;
-  readonly token?: string;
-  /** A disk operation takes between half of it and all of it. */
-  readonly diskMs?: number;
-}
+export { ELECTION_TICKS, type MemberOptions, TICK_MS, urlOf } from '../../src/sim/simulated-member.ts';
 
-export interface MemberOptions {
-  readonly state: 'new' | 'existing';
-  /** Names of all founders, or of all members with the joiner; URLs follow from the names. */
-  readonly cluster: readonly string[];
-  readonly token?: string;
-  readonly forceNewCluster?: boolean;
-  readonly serverVersion?: string;
-  /** Its wall clock is off by so much. */
-  readonly skewMs?: number;
+export interface ClusterOptions extends WorldOptions {
+  readonly seed?: number;
 }
 
 /** The answer to something asked of a server, once it is there. */
@@ -56,14 +40,8 @@ export interface Asked<T> {
 }
 
 const EPOCH_MS = Date.UTC(2026, 0, 1);
-export const TICK_MS = 100;
-export const ELECTION_TICKS = 10;
 /** Every n-th change of an applied index the trees are compared. */
 const HASH_EVERY = 7;
-
-export function urlOf(name: string): string {
-  return `http://${name}:2380`;
-}
 
 export class SimulatedCluster {
   readonly options: ClusterOptions;
@@ -209,78 +187,29 @@ export class SimulatedCluster {
   }
 }
 
-export class SimulatedMember {
-  readonly name: string;
-  readonly disk: MemoryDisk;
-  readonly log = new RecordedLog();
-  options: MemberOptions;
-  urls: readonly string[];
+export class SimulatedMember extends BareMember {
+  override readonly log = new RecordedLog();
   /** Since the last start. */
   asked: Asked<unknown>[] = [];
-  ready = false;
   seenApplied = 0;
   seenIndex = 0;
-  /** Why it could not start, or had to stop. */
-  failure: Error | undefined;
-  stopReason: StopReason | undefined;
-  /** Asked before every disk operation. */
-  fault: (operation: DiskOperation) => string | undefined = () => undefined;
-  /** Milliseconds that an operation takes in addition. */
-  slowness: (operation: DiskOperation) => number = () => 0;
-  opened: OpenedMember | undefined;
   readonly #cluster: SimulatedCluster;
-  #server: Server | undefined;
-  #clock: ProcessClock | undefined;
 
   constructor(cluster: SimulatedCluster, name: string, options: MemberOptions) {
+    super(cluster, name, options);
     this.#cluster = cluster;
-    this.name = name;
-    this.options = options;
-    this.urls = [urlOf(name)];
-    const { random, clock } = cluster;
-    const diskMs = cluster.options.diskMs ?? 0.5;
-    this.disk = createMemoryDisk({
-      random,
-      fault: (operation) => this.fault(operation),
-      schedule: (operation, complete) =>
-        void clock.schedule(diskMs * (0.5 + random.next() / 2) + this.slowness(operation), complete),
-    });
   }
 
-  /** There is no process, not even one that starts. */
-  get isDown(): boolean {
-    return this.#clock === undefined;
-  }
-
-  get isRunning(): boolean {
-    return this.#server !== undefined;
-  }
-
-  get server(): Server {
-    assert.ok(this.#server, `${this.name} does not run`);
-    return this.#server;
-  }
-
-  get id(): MemberId {
-    return this.server.memberId;
-  }
-
-  /** Begins to start; `isRunning` or `failure` tells when it has. */
-  start(): void {
-    assert.ok(this.#clock === undefined, `${this.name} runs already`);
-    const clock = this.#cluster.clock.process(this.options.skewMs);
-    this.#clock = clock;
-    this.ready = false;
-    this.failure = undefined;
-    this.stopReason = undefined;
+  override start(): void {
     this.asked = [];
     this.seenApplied = 0;
     this.seenIndex = 0;
-    this.#run(clock).catch((error: Error) => {
-      if (this.#clock !== clock) return;
-      this.failure = error;
-      this.kill();
-    });
+    super.start();
+  }
+
+  protected override onServer(server: Server): void {
+    this.seenApplied = server.appliedIndex;
+    this.seenIndex = server.store.currentIndex;
   }
 
   /** Starts and waits until it serves clients. */
@@ -298,40 +227,13 @@ export class SimulatedMember {
     return this.failure;
   }
 
-  /** Power is lost. */
-  crash(): void {
-    this.#end();
-    this.disk.crash();
-  }
-
-  /** The process ends at once; what it wrote stays. */
-  kill(): void {
-    this.#end();
-    this.disk.kill();
-  }
-
-  /** The server stops in order; the log is not closed. All who wait are answered. */
-  halt(): void {
-    this.#server?.stop();
-    this.kill();
-  }
-
   /** Stops in order: leadership, server, network, log. */
   async stop(): Promise<void> {
-    const { server, opened } = this;
-    const handedOver = { done: false };
-    server.handOverLeadership(() => {
-      handedOver.done = true;
+    let done = false;
+    this.stopInOrder(() => {
+      done = true;
     });
-    await this.#cluster.until(() => handedOver.done, 'leadership is handed over');
-    server.stop();
-    this.#cluster.network.silence(this.name);
-    const closed = { done: false };
-    void opened!.storage.close().then(() => {
-      closed.done = true;
-    });
-    await this.#cluster.until(() => closed.done, 'the log is closed');
-    this.kill();
+    await this.#cluster.until(() => done, `${this.name} has stopped`);
   }
 
   submit(request: V2Request): Asked<V2Outcome> {
@@ -361,108 +263,6 @@ export class SimulatedMember {
     });
     return asked;
   }
-
-  async #run(clock: ProcessClock): Promise<void> {
-    const { network, options } = this.#cluster;
-    const layout = dataLayout('/data');
-    const probe = network.probe(this.name, clock);
-    const disk = processDisk(this.disk, () => this.#clock === clock);
-    await disk.makeDirectory('/data');
-    await lockDataDirectory(disk, layout);
-    const token = this.options.token ?? options.token ?? 'etcd-cluster';
-    const serverVersion = this.options.serverVersion ?? '3.4.23';
-    const settings: MemberSettings = {
-      name: this.name,
-      initialCluster: this.options.cluster.map((name) => ({ name, peerURLs: [urlOf(name)] })),
-      initialClusterState: this.options.state,
-      initialClusterToken: token,
-      advertisedPeerURLs: this.urls,
-      forceNewCluster: this.options.forceNewCluster ?? false,
-      electionTicks: ELECTION_TICKS,
-      preVote: options.preVote ?? true,
-      serverVersion,
-      retention: { maxWals: 5, maxSnapshots: 5 },
-    };
-    const random = this.#cluster.random;
-    const opened = await openMember(settings, {
-      disk,
-      layout,
-      probe,
-      clock,
-      random,
-      log: this.log,
-    });
-    if (this.#clock !== clock) return;
-    this.opened = opened;
-    const peers = network.listen(this.name, {
-      memberId: opened.memberId,
-      clusterId: opened.cluster.id,
-      urls: this.urls,
-      members: () => opened.cluster.members(),
-      version: () => ({ server: serverVersion, cluster: server.clusterVersion }),
-    });
-    const serverSettings: ServerSettings = {
-      name: this.name,
-      advertisedClientURLs: [`http://${this.name}:2379`],
-      clusterToken: token,
-      tickMs: TICK_MS,
-      electionTicks: ELECTION_TICKS,
-      initialElectionTickAdvance: true,
-      snapshotCount: options.snapshotCount ?? 10_000,
-      strictReconfigCheck: options.strict ?? true,
-      serverVersion,
-    };
-    const server: Server = new Server(serverSettings, {
-      ...opened,
-      network: peers,
-      probe,
-      clock,
-      log: this.log,
-    });
-    this.#server = server;
-    this.seenApplied = server.appliedIndex;
-    this.seenIndex = server.store.currentIndex;
-    server.start((reason) => {
-      // As the program does: what waits is written, then the process ends.
-      this.#server = undefined;
-      network.silence(this.name);
-      const end = (): void => {
-        if (this.#clock !== clock) return;
-        this.stopReason = reason;
-        if (reason.kind === 'failure') this.failure = reason.error;
-        this.kill();
-      };
-      opened.storage.close().then(end, end);
-    });
-    server.onReady(() => {
-      this.ready = true;
-    });
-  }
-
-  #end(): void {
-    this.#clock?.kill();
-    this.#clock = undefined;
-    this.#server = undefined;
-    this.ready = false;
-    this.#cluster.network.silence(this.name);
-  }
-}
-
-/** The disk as one process uses it: what is left of it after its death does nothing more. */
-function processDisk(disk: Disk, isAlive: () => boolean): Disk {
-  const never = new Promise<never>(() => {});
-  return {
-    open: (path) => (isAlive() ? disk.open(path) : never),
-    create: (path) => (isAlive() ? disk.create(path) : never),
-    readFile: (path) => (isAlive() ? disk.readFile(path) : never),
-    list: (path) => (isAlive() ? disk.list(path) : never),
-    exists: (path) => (isAlive() ? disk.exists(path) : never),
-    makeDirectory: (path) => (isAlive() ? disk.makeDirectory(path) : never),
-    rename: (from, to) => (isAlive() ? disk.rename(from, to) : never),
-    remove: (path) => (isAlive() ? disk.remove(path) : never),
-    syncDirectory: (path) => (isAlive() ? disk.syncDirectory(path) : never),
-    lock: (path) => (isAlive() ? disk.lock(path) : never),
-  };
 }
 
 /** Keeps warnings and errors, for messages of failed tests and for tests of what is logged. */

@@ -65,6 +65,10 @@ export interface Surroundings {
   readonly log: Log;
   /** A durable write of the log is done. */
   readonly onLogWrite?: (durationMs: number, bytes: number) => void;
+  /** Sizes of the log's segments, where they are not to be the usual ones. */
+  readonly logSizes?: Pick<WalOptions, 'segmentBytes' | 'zeroAheadBytes'>;
+  /** For whoever wants to watch the core at work. */
+  readonly createRaft?: typeof createRaftNode;
 }
 
 export interface OpenedMember {
@@ -208,7 +212,7 @@ const EMPTY_STATE: RaftInitialState = {
 
 function assemble(
   settings: MemberSettings,
-  { disk, layout, random, log }: Surroundings,
+  { disk, layout, random, log, createRaft = createRaftNode }: Surroundings,
   parts: {
     readonly self: MemberId;
     readonly store: V2Store;
@@ -217,7 +221,7 @@ function assemble(
     readonly state: RaftInitialState;
   },
 ): OpenedMember {
-  const raft = createRaftNode(
+  const raft = createRaft(
     {
       id: parts.self,
       electionTicks: settings.electionTicks,
@@ -266,8 +270,8 @@ async function firstLog(
   );
 }
 
-function walOptions({ log, clock, onLogWrite }: Surroundings): WalOptions {
-  return { log, clock, ...(onLogWrite && { onWrite: onLogWrite }) };
+function walOptions({ log, clock, onLogWrite, logSizes }: Surroundings): WalOptions {
+  return { log, clock, ...logSizes, ...(onLogWrite && { onWrite: onLogWrite }) };
 }
 
 function appendDurably(wal: Wal, batch: Parameters<Wal['append']>[0]): Promise<void> {
