@@ -8,6 +8,7 @@ import { type SourceFile, sourceFiles } from './source-files.ts';
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   ports: [],
   wire: ['ports'],
+  linearizability: [],
   raft: ['ports', 'wire'],
   store: ['ports', 'wire'],
   wal: ['ports', 'wire', 'raft'],
@@ -17,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   api: ['ports', 'wire', 'raft', 'store', 'net', 'peer', 'server'],
   platform: ['ports'],
   config: ['ports'],
-  sim: ['ports', 'wire', 'raft', 'store', 'wal', 'peer', 'server'],
+  sim: ['ports', 'wire', 'raft', 'store', 'wal', 'peer', 'server', 'linearizability'],
   bin: ['ports', 'wire', 'raft', 'store', 'wal', 'net', 'peer', 'server', 'api', 'platform', 'config'],
 };
 
@@ -36,12 +37,12 @@ const contracts = new Set([
 const edge = new Set(['platform', 'net', 'peer', 'config', 'bin']);
 
 /** The core computes from its inputs alone. */
-const core = new Set(['ports', 'raft', 'store', 'wire', 'wal', 'server']);
+const core = new Set(['ports', 'linearizability', 'raft', 'store', 'wire', 'wal', 'server']);
 const impure =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(?:Timeout|Interval|Immediate)\(|\bperformance\./;
 
 /** Synchronous state machines. */
-const synchronous = new Set(['raft', 'store', 'wire']);
+const synchronous = new Set(['linearizability', 'raft', 'store', 'wire']);
 
 const files = sourceFiles();
 
