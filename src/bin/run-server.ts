@@ -52,7 +52,7 @@ export async function runServer(config: ServerConfig, log: AdjustableLog): Promi
 
 class Run {
   readonly #config: ServerConfig;
-  #log: AdjustableLog;
+  readonly #log: AdjustableLog;
   readonly #listeners: Listener[] = [];
   /** What is to be closed at the end, last opened first. */
   readonly #closers: (() => Promise<void>)[] = [];
@@ -127,7 +127,7 @@ class Run {
       },
     );
     this.#closers.push(() => member.storage.close());
-    this.#log = this.#log.child({ 'member-id': member.memberId, 'cluster-id': member.cluster.id });
+    this.#log.bind({ 'member-id': member.memberId, 'cluster-id': member.cluster.id });
 
     const network = createPeerNetwork({
       memberId: member.memberId,

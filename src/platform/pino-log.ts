@@ -11,6 +11,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export interface AdjustableLog extends Log {
   /** Of this log and all its children, from now on. */
   setLevel(level: LogLevel): void;
+  /** Puts `fields` on every line of this log and all its children, from now on. */
+  bind(fields: LogFields): void;
   child(fields: LogFields): AdjustableLog;
 }
 
@@ -65,6 +67,9 @@ function pinoLog(logger: Logger, family: Logger[]): AdjustableLog {
       const child = logger.child(rendered(fields));
       family.push(child);
       return pinoLog(child, family);
+    },
+    bind: (fields) => {
+      for (const member of family) member.setBindings(rendered(fields));
     },
     setLevel: (level) => {
       for (const member of family) member.level = level;

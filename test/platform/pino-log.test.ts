@@ -57,3 +57,21 @@ test('an output that cannot be opened is named', (t) => {
     /cannot open log output .*none.q\.log: /,
   );
 });
+
+test('fields bound later, and a level set later, hold for a log and its children', (t) => {
+  const path = join(temporaryFolder(t), 'q.log');
+  const log = openPinoLog({ level: 'warn', outputs: [path] });
+  const child = log.child({ part: 'wal' });
+  child.info('too early');
+  log.setLevel('info');
+  log.bind({ 'member-id': 0x1fn });
+  log.info('root');
+  child.info('child');
+  assert.deepEqual(
+    linesOf(path).map(({ ts: _, ...rest }) => rest),
+    [
+      { level: 'info', 'member-id': '1f', msg: 'root' },
+      { level: 'info', part: 'wal', 'member-id': '1f', msg: 'child' },
+    ],
+  );
+});
