@@ -98,8 +98,8 @@ export class Replicator {
   }
 
   tick(): void {
-    this.#raft.tick();
-    this.#pump();
+    if (this.#stopped) return;
+    if (this.#attempt(() => this.#raft.tick())) this.#pump();
     this.#storage.flush();
   }
 
@@ -107,8 +107,7 @@ export class Replicator {
   step(message: Message): void {
     if (this.#stopped) return;
     if (message.type === 'snapshot') this.#received.push(message.snapshot);
-    this.#raft.step(message);
-    this.#scheduleTurn();
+    if (this.#attempt(() => this.#raft.step(message))) this.#scheduleTurn();
   }
 
   /** Runs what was changed directly on the core (read index, transfer, configuration) with the rest of this turn. */
@@ -232,6 +231,17 @@ export class Replicator {
     if (received === undefined)
       throw new Error(`raft accepted a snapshot at index ${index} that was not received`);
     return received;
+  }
+
+  /** The core throws when the log contradicts what others say or know of it: the member must stop, not the process crash. */
+  #attempt(action: () => void): boolean {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      this.#fail(error as Error);
+      return false;
+    }
   }
 
   #fail(error: Error): void {

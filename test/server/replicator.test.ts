@@ -7,14 +7,17 @@ import type { Message, Snapshot } from '../../src/raft/types.ts';
 import { Replicator } from '../../src/server/replicator.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
-it('installs the snapshot that raft took, though another came close behind it', async () => {
-  const confState = {
-    voters: [1n, 2n, 3n],
-    learners: [],
-    votersOutgoing: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
+const confState = {
+  voters: [1n, 2n, 3n],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+};
+const ignore = (): void => {};
+
+/** Member 2 of three with an empty log, whose disk and network are nowhere. */
+function setUp() {
   const raft = createRaftNode(
     {
       id: 2n,
@@ -40,7 +43,6 @@ it('installs the snapshot that raft took, though another came close behind it', 
   const clock = new VirtualClock(0);
   const installed: Snapshot[] = [];
   const failures: Error[] = [];
-  const ignore = (): void => {};
   const replicator = new Replicator({
     raft,
     storage: { save: (_, done) => queueMicrotask(() => done(undefined)), flush: ignore },
@@ -57,6 +59,11 @@ it('installs the snapshot that raft took, though another came close behind it', 
       onFailure: (error) => failures.push(error),
     },
   });
+  return { clock, replicator, installed, failures };
+}
+
+it('installs the snapshot that raft took, though another came close behind it', async () => {
+  const { clock, replicator, installed, failures } = setUp();
   const snapshot = (from: bigint, term: number, index: number): Message => ({
     type: 'snapshot',
     from,
@@ -75,4 +82,22 @@ it('installs the snapshot that raft took, though another came close behind it', 
     installed.map(({ metadata, data }) => [metadata.index, data]),
     [[100, Uint8Array.of(100)]],
   );
+});
+
+it('stops the member, once, when a message says that its log lost what was committed', async () => {
+  const { clock, replicator, failures } = setUp();
+  // The leader knows this member to hold entries up to 7; it has none.
+  const heartbeat: Message = {
+    type: 'heartbeat',
+    from: 1n,
+    to: 2n,
+    term: 2,
+    commit: 7,
+    context: new Uint8Array(0),
+  };
+  replicator.step(heartbeat);
+  replicator.step(heartbeat);
+  await clock.runUntil(10);
+  assert.equal(failures.length, 1);
+  assert.match(failures[0]!.message, /commit/);
 });
