@@ -243,7 +243,7 @@ export interface WatchBegun extends OfClient {
   readonly watcherId: number;
   readonly path: string;
   readonly recursive: boolean;
-  /** waitIndex; 0: from now on. A resumed watch asks for the index after the last it saw. */
+  /** waitIndex asked for; 0: from now on. A resumed watch asks for the index after the last it saw. */
   readonly sinceIndex: number;
   /** X-Etcd-Index of the member when the watch began. */
   readonly startIndex: number;

@@ -1,0 +1,13 @@
+import { CLUSTER_FAULTS } from './cluster-faults.ts';
+import { DISK_FAULTS } from './disk-faults.ts';
+import type { Fault } from './fault.ts';
+import { NETWORK_FAULTS } from './network-faults.ts';
+import { PROCESS_FAULTS } from './process-faults.ts';
+
+/** All kinds of faults. A row added is a fault added. The order is part of what a seed means. */
+export const FAULTS: readonly Fault[] = [
+  ...NETWORK_FAULTS,
+  ...DISK_FAULTS,
+  ...PROCESS_FAULTS,
+  ...CLUSTER_FAULTS,
+];

@@ -1,0 +1,64 @@
+/** What one seed's run is like, drawn swarm style: each seed has some of the faults only, each as hard as it comes. */
+import { FAULTS } from './faults/fault-table.ts';
+import type { Dice } from './seeded-random.ts';
+
+export interface ScenarioFault {
+  readonly name: string;
+  /** Mean time between two of it. */
+  readonly everyMs: number;
+  /** Mean duration, of those that last. */
+  readonly lastsMs: number;
+}
+
+export interface Scenario {
+  readonly founders: number;
+  readonly snapshotCount: number;
+  /** Length at which the log's next segment begins. */
+  readonly segmentBytes: number;
+  readonly strict: boolean;
+  readonly preVote: boolean;
+  readonly diskMs: number;
+  readonly delayMs: number;
+  /** Wall clocks are off by up to so much, and rates by up to this share. */
+  readonly skewMs: number;
+  readonly clockDrift: number;
+  readonly clients: number;
+  readonly watchers: number;
+  /** Mean pause of a client between two operations. */
+  readonly thinkMs: number;
+  readonly safetyMs: number;
+  /** Faults may come while the cluster is founded. */
+  readonly roughStart: boolean;
+  /** At the end a majority is lost for good, and one member begins a new cluster. */
+  readonly forceNewCluster: boolean;
+  readonly faults: readonly ScenarioFault[];
+}
+
+export function drawScenario(dice: Dice): Scenario {
+  const founders = dice.pick([1, 2, 3, 3, 3, 3, 3, 5, 5])!;
+  const density = dice.between(0.15, 0.6);
+  // Some runs are calm in everything but their few faults, some rage.
+  const haste = dice.between(0.5, 2);
+  return {
+    founders,
+    snapshotCount: dice.pick([10, 25, 60, 200, 10_000])!,
+    segmentBytes: dice.pick([8_192, 32_768, 262_144])!,
+    strict: dice.chance(0.5),
+    preVote: dice.chance(0.8),
+    diskMs: dice.pick([0.2, 0.5, 2, 8])!,
+    delayMs: dice.pick([0.5, 2, 10, 30])!,
+    skewMs: dice.chance(0.5) ? dice.between(0, 20_000) : 0,
+    clockDrift: dice.chance(0.3) ? 0.05 : 0,
+    clients: 2 + dice.below(4),
+    watchers: dice.below(4),
+    thinkMs: dice.pick([100, 250, 600])!,
+    safetyMs: dice.between(60_000, 180_000),
+    roughStart: dice.chance(0.3),
+    forceNewCluster: dice.chance(0.15),
+    faults: FAULTS.filter(() => dice.chance(density)).map(({ name, everyMs, lastsMs }) => ({
+      name,
+      everyMs: everyMs * haste * dice.between(0.5, 2),
+      lastsMs: lastsMs * dice.between(0.3, 2),
+    })),
+  };
+}
