@@ -1,0 +1,56 @@
+/**
+ * Looks for whatever bug this process was started with: runs seeds until one fails.
+ *
+ *   find.ts FINDER FIRST-SEED SEEDS SECONDS     prints `seed N` as each begins, and at the end a line of JSON, a Finding
+ */
+import { CheckFailure } from '../../src/sim/observation.ts';
+import { RandomCluster } from '../../test/raft/random-cluster.ts';
+import { RandomServerCluster } from '../../test/server/random-server-cluster.ts';
+import type { PlantedBug } from './table.ts';
+
+export interface Finding {
+  /** Seeds that ran, with the one that failed. */
+  readonly seeds: number;
+  readonly seconds: number;
+  /** Undefined when all were clean. */
+  readonly found: { readonly seed: number; readonly by: string; readonly message: string } | undefined;
+}
+
+const finders: Readonly<Record<PlantedBug['finder'], (seed: number) => Promise<void> | void>> = {
+  server: (seed) => new RandomServerCluster(seed).run(400),
+  raft: (seed) =>
+    new RandomCluster({
+      seed,
+      steps: 6_000,
+      voters: 3 + (seed % 3),
+      members: 6,
+      confChanges: seed % 4 !== 0,
+      preVote: seed % 2 === 0,
+      checkQuorum: seed % 3 !== 0,
+      electionTicks: 3,
+    }).run(),
+};
+
+const [finder, first, count, secondsMax] = process.argv.slice(2);
+const run = finders[finder as PlantedBug['finder']];
+const begunMs = performance.now();
+let seeds = 0;
+let found: Finding['found'];
+while (found === undefined && seeds < Number(count) && secondsPassed() < Number(secondsMax)) {
+  const seed = Number(first) + seeds++;
+  console.log(`seed ${seed}`);
+  try {
+    await run(seed);
+  } catch (error) {
+    const { name, message } = error as Error;
+    const by = error instanceof CheckFailure ? error.checker : name;
+    found = { seed, by, message: message.split('\n')[0] ?? '' };
+  }
+}
+console.log(JSON.stringify({ seeds, seconds: secondsPassed(), found } satisfies Finding));
+// Members of a failed run may still have timers and promises.
+process.exit(0);
+
+function secondsPassed(): number {
+  return (performance.now() - begunMs) / 1000;
+}
