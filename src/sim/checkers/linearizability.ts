@@ -2,6 +2,9 @@
  * Writes and quorum reads of the clients are linearizable: the history, key by key, goes to the search at the end. It trusts no
  * index beyond what the answers say of their own key.
  *
+ * Connections between members (TCP) do not double messages, and the network of a run must not double forwarded proposals: applied
+ * twice, with another write in between, a write takes that one back, and no history explains it.
+ *
  * Left out are keys that may go by themselves (with a TTL) or whose names the server makes (append): AnswersMatchHistory has them.
  */
 import { checkLinearizable } from '../../linearizability/check-linearizable.ts';

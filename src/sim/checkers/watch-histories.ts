@@ -107,6 +107,8 @@ export class WatchHistories implements Checker {
     this.#complete(watcher, index);
     watcher.told = index;
     watcher.last = event;
+    // As in etcd, a watch that finds its event in the history is over with it, even a stream.
+    if (index <= begun.startIndex) watcher.ended = true;
   }
 
   /** Nothing that concerns the watcher happened after what it was told and before `index`. */
