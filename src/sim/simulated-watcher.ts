@@ -32,7 +32,6 @@ export class SimulatedWatcher {
   #leavesMs = 0;
   /** modifiedIndex of the last event; undefined before the first watch. */
   #lastIndex: number | undefined;
-  #isOpen = true;
 
   constructor(id: number, hosts: SimulatedHosts, dice: Dice) {
     this.#id = id;
@@ -46,15 +45,8 @@ export class SimulatedWatcher {
     this.#look();
   }
 
-  /** Leaves for good. */
-  stop(): void {
-    this.#isOpen = false;
-    this.#leave();
-  }
-
   #look(): void {
     const { clock } = this.#hosts;
-    if (!this.#isOpen) return;
     clock.schedule(POLL_MS, () => this.#look());
     if (this.#host !== undefined) {
       const isGone = !this.#host.isRunning || this.#host.life !== this.#life;
@@ -72,16 +64,18 @@ export class SimulatedWatcher {
   #begin(host: ObservedMember, sinceIndex: number): void {
     const { server } = host;
     const { path, recursive } = this.#target;
+    // As in etcd a stream that begins in the past is told of one event only: it has to catch up by asking again.
+    const streams = this.#streams && (sinceIndex === 0 || sinceIndex > server.store.currentIndex);
     // Events of the past are delivered before the watch is there.
     const early: V2Event[] = [];
     let begun = false;
     let outcome = server.store.watch(
       KEYS_ROOT + (path === '/' ? '' : path),
       recursive,
-      this.#streams,
+      streams,
       sinceIndex,
       (event) => {
-        if (begun) this.#deliver(host, event);
+        if (begun) this.#deliver(host, event, streams);
         else early.push(event);
       },
       server.nowNs(),
@@ -93,7 +87,7 @@ export class SimulatedWatcher {
         recursive,
         this.#streams,
         0,
-        (event) => this.#deliver(host, event),
+        (event) => this.#deliver(host, event, this.#streams),
         server.nowNs(),
       );
     }
@@ -113,18 +107,18 @@ export class SimulatedWatcher {
     });
     if (this.#lastIndex === undefined || !resumes) this.#lastIndex = startIndex;
     begun = true;
-    for (const event of early) this.#deliver(host, event);
+    for (const event of early) this.#deliver(host, event, streams);
   }
 
   /** On its way to the watcher, in order. What is on its way when the connection ends is lost. */
-  #deliver(host: ObservedMember, event: V2Event): void {
+  #deliver(host: ObservedMember, event: V2Event, streams: boolean): void {
     const life = this.#life;
     this.#hosts.clock.schedule(LINK_MS, () => {
-      if (host === this.#host && life === this.#life) this.#hear(host, event);
+      if (host === this.#host && life === this.#life) this.#hear(host, event, streams);
     });
   }
 
-  #hear(host: ObservedMember, event: V2Event): void {
+  #hear(host: ObservedMember, event: V2Event, streams: boolean): void {
     this.#hosts.recorder.observe({
       kind: 'watch-delivered',
       ...this.#about(host),
@@ -132,11 +126,11 @@ export class SimulatedWatcher {
       event: treeEventOf(event),
     });
     this.#lastIndex = Math.max(this.#lastIndex ?? 0, event.node.modifiedIndex);
-    if (this.#streams) return;
+    if (streams) return;
     // The answer travels, and the next question does.
     this.#watch = undefined;
     host.process?.schedule(this.#dice.between(0.2, 5), () => {
-      if (host === this.#host && host.isRunning && host.life === this.#life && this.#isOpen) {
+      if (host === this.#host && host.isRunning && host.life === this.#life) {
         this.#begin(host, this.#lastIndex! + 1);
       }
     });

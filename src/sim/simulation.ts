@@ -73,7 +73,7 @@ class Simulation {
   readonly #nemesis: Nemesis;
   readonly #pool: ClientPool;
   readonly #dice: Dice;
-  #watchers: SimulatedWatcher[] = [];
+  #clients = 0;
 
   constructor(seed: number, options: RunOptions) {
     this.#seed = seed;
@@ -133,6 +133,7 @@ class Simulation {
       this.#nemesis.start(faults);
     }
     this.#startClients();
+    this.#startWatchers();
     await this.#advance(safetyMs);
     this.#phase('liveness');
     this.#nemesis.stop();
@@ -160,15 +161,15 @@ class Simulation {
   }
 
   #startClients(): void {
-    const { clients, watchers } = this.#scenario;
-    for (let i = 1; i <= clients; i++) {
-      new SimulatedClient(i, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
+    for (let i = 0; i < this.#scenario.clients; i++) {
+      new SimulatedClient(++this.#clients, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
     }
-    this.#watchers = Array.from(
-      { length: watchers },
-      (_, i) => new SimulatedWatcher(i + 1, this.#hosts, new Dice(this.#dice.seed())),
-    );
-    for (const watcher of this.#watchers) watcher.start();
+  }
+
+  #startWatchers(): void {
+    for (let i = 1; i <= this.#scenario.watchers; i++) {
+      new SimulatedWatcher(i, this.#hosts, new Dice(this.#dice.seed())).start();
+    }
   }
 
   /** The cluster is whole, and serves. */
