@@ -1,0 +1,231 @@
+/**
+ * One client that asks one thing at a time and records what it sees: quorum reads, stale reads, and every kind of write, on keys
+ * that many clients share.
+ *
+ *   definite    an answer of the store: recorded with what it tells
+ *   nothing     the connection was refused: the operation was never sent, and is left out
+ *   open        no answer, or one that says the cluster did not agree in time: may have happened, may yet happen
+ */
+
+import { Agent, request } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { V2RegisterInput, V2RegisterOutput, V2Version } from '../src/linearizability/v2-register.ts';
+import type { SeededRandom } from '../test/support/seeded-random.ts';
+import type { History, RecordedOperation } from './history.ts';
+
+const answerBoundMs = 3_000;
+const thinkMsMax = 40;
+
+interface Answer {
+  readonly status: number;
+  readonly etcdIndex: number;
+  readonly text: string;
+  readonly socket: Socket;
+}
+
+interface AnswerBody {
+  readonly errorCode?: number;
+  readonly index?: number;
+  readonly node?: { readonly value?: string; readonly modifiedIndex: number };
+  readonly prevNode?: { readonly value?: string; readonly modifiedIndex: number };
+}
+
+export interface Target {
+  readonly name: string;
+  readonly clientUrl: string;
+}
+
+export class RecordedClient {
+  readonly #id: number;
+  readonly #history: History;
+  readonly #random: SeededRandom;
+  readonly #targets: () => readonly Target[];
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #indexSeenBy = new WeakMap<Socket, number>();
+  /** What it last read or wrote of a key, to compare with. */
+  readonly #known = new Map<string, V2Version>();
+  #asked = 0;
+  #isStopping = false;
+
+  constructor(id: number, history: History, random: SeededRandom, targets: () => readonly Target[]) {
+    this.#id = id;
+    this.#history = history;
+    this.#random = random;
+    this.#targets = targets;
+  }
+
+  /** Asks until `stop`. @throws what it finds wrong itself. */
+  async run(): Promise<void> {
+    let target = this.#random.pick(this.#targets());
+    while (!this.#isStopping) {
+      const isContent = await this.#ask(target);
+      if (!isContent || this.#random.below(50) === 0) target = this.#random.pick(this.#targets());
+      await pause(1 + this.#random.below(thinkMsMax));
+    }
+    this.#agent.destroy();
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** False if the member does not serve well now. */
+  async #ask(target: Target): Promise<boolean> {
+    const input = this.#draw();
+    const isStale = input.kind === 'get' && this.#random.below(3) === 0;
+    const calledAt = performance.now();
+    const record = (output: V2RegisterOutput | undefined, etcdIndex: number): void => {
+      const operation: RecordedOperation = {
+        client: this.#id,
+        member: target.name,
+        input,
+        output,
+        calledAt,
+        answeredAt: output === undefined ? Number.POSITIVE_INFINITY : performance.now(),
+        etcdIndex,
+      };
+      if (isStale) this.#history.staleReads.push(operation);
+      else this.#history.operations.push(operation);
+    };
+
+    let answer: Answer;
+    try {
+      answer = await this.#send(target, input, isStale);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' && input.kind !== 'get')
+        record(undefined, 0);
+      this.#history.unanswered++;
+      return false;
+    }
+    const body = parseBody(answer.text);
+    if (body === undefined || answer.status >= 500) {
+      if (input.kind !== 'get') record(undefined, 0);
+      this.#history.unanswered++;
+      return false;
+    }
+    const etcdIndex = body.errorCode === undefined ? answer.etcdIndex : (body.index ?? 0);
+    const seen = this.#indexSeenBy.get(answer.socket) ?? 0;
+    if (etcdIndex < seen) {
+      this.#history.fault(
+        `${target.name} went back from index ${seen} to ${etcdIndex} on one connection (client ${this.#id}, ${input.kind} ${input.key})`,
+      );
+    }
+    this.#indexSeenBy.set(answer.socket, etcdIndex);
+    const output = outputOf(input, answer.status, body);
+    if (output === undefined) {
+      this.#history.fault(
+        `unexpected answer of ${target.name} to ${input.kind} ${input.key}: ${answer.status} ${answer.text}`,
+      );
+      return false;
+    }
+    record(output, etcdIndex);
+    if (output.result === 'found') this.#known.set(input.key, output);
+    else if (output.result === 'done' && 'value' in input)
+      this.#known.set(input.key, { value: input.value, index: output.index });
+    return true;
+  }
+
+  #draw(): V2RegisterInput {
+    const random = this.#random;
+    const key = this.#history.pickKey(random);
+    const value = `${this.#id}.${this.#asked++}`;
+    const known = this.#known.get(key);
+    const kind = random.below(100);
+    if (kind < 45) return { key, kind: 'get' };
+    if (kind < 67 || known === undefined) return { key, kind: 'set', value };
+    if (kind < 76) return { key, kind: 'compareAndSwap', prevValue: known.value, value };
+    if (kind < 85) return { key, kind: 'compareAndSwap', prevIndex: known.index, value };
+    if (kind < 89) return { key, kind: 'create', value };
+    if (kind < 92) return { key, kind: 'update', value };
+    if (kind < 96) return { key, kind: 'compareAndDelete', prevValue: known.value };
+    return { key, kind: 'delete' };
+  }
+
+  #send(target: Target, input: V2RegisterInput, isStale: boolean): Promise<Answer> {
+    const { method, query } = requestOf(input, isStale);
+    const body = 'value' in input ? `value=${encodeURIComponent(input.value)}` : undefined;
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        `${target.clientUrl}/v2/keys${input.key}${query}`,
+        {
+          method,
+          agent: this.#agent,
+          timeout: answerBoundMs,
+          headers: body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' },
+        },
+        (incoming) => {
+          let text = '';
+          const { socket } = incoming;
+          incoming.setEncoding('utf8');
+          incoming.on('data', (piece: string) => {
+            text += piece;
+          });
+          incoming.on('error', reject);
+          incoming.on('end', () =>
+            resolve({
+              status: incoming.statusCode ?? 0,
+              etcdIndex: Number(incoming.headers['x-etcd-index']),
+              text,
+              socket,
+            }),
+          );
+        },
+      );
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${answerBoundMs} ms`)));
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  }
+}
+
+function requestOf(
+  input: V2RegisterInput,
+  isStale: boolean,
+): { readonly method: string; readonly query: string } {
+  const condition = (asked: { prevValue?: string | undefined; prevIndex?: number | undefined }): string =>
+    asked.prevValue === undefined
+      ? `?prevIndex=${asked.prevIndex}`
+      : `?prevValue=${encodeURIComponent(asked.prevValue)}`;
+  switch (input.kind) {
+    case 'get':
+      return { method: 'GET', query: isStale ? '' : '?quorum=true' };
+    case 'set':
+      return { method: 'PUT', query: '' };
+    case 'create':
+      return { method: 'PUT', query: '?prevExist=false' };
+    case 'update':
+      return { method: 'PUT', query: '?prevExist=true' };
+    case 'compareAndSwap':
+      return { method: 'PUT', query: condition(input) };
+    case 'delete':
+      return { method: 'DELETE', query: '' };
+    case 'compareAndDelete':
+      return { method: 'DELETE', query: condition(input) };
+  }
+}
+
+function parseBody(text: string): AnswerBody | undefined {
+  try {
+    return JSON.parse(text) as AnswerBody;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the answer means, or undefined if it makes no sense for this question. */
+function outputOf(input: V2RegisterInput, status: number, body: AnswerBody): V2RegisterOutput | undefined {
+  if (body.errorCode === 100 && status === 404) return { result: 'missing' };
+  if (body.errorCode === 105 && status === 412) return { result: 'exists' };
+  if (body.errorCode === 101 && status === 412) return { result: 'compareFailed' };
+  const { node, prevNode } = body;
+  if (node === undefined || (status !== 200 && status !== 201)) return undefined;
+  if (input.kind === 'get') {
+    return node.value === undefined
+      ? undefined
+      : { result: 'found', value: node.value, index: node.modifiedIndex };
+  }
+  const previous =
+    prevNode === undefined ? null : { value: prevNode.value ?? '', index: prevNode.modifiedIndex };
+  return { result: 'done', index: node.modifiedIndex, previous };
+}

@@ -1,0 +1,127 @@
+/**
+ * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--quiet] [--out FOLDER]`: real servers under real faults, round after
+ * round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries, and two Quorate
+ * members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
+ *
+ * A seed repeats the choice of faults and operations, not their timing. Exits 1 when a check fails; the logs, the history and, if it
+ * is not linearizable, its picture are then in a folder.
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { renderHistory } from '../src/linearizability/render-history.ts';
+import { v2Register } from '../src/linearizability/v2-register.ts';
+import { needs } from '../test/support/needs.ts';
+import { etcd, type Program, underTest } from '../test/support/program.ts';
+import { findFaketime } from './member-clock.ts';
+import { type RoundFigures, type RoundResult, runRound } from './round.ts';
+import { slowDiskNeeds } from './slow-disk.ts';
+
+const { values: asked } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    'round-seconds': { type: 'string', default: '120' },
+    quiet: { type: 'boolean', default: false },
+    out: { type: 'string', default: join(tmpdir(), 'quorate-chaos-failures') },
+  },
+});
+
+/** Added to what is drawn from the seed, so that neighbouring seeds have no rounds in common. */
+const seedStride = 0x9e37_79b9;
+/** A round shorter than this tells little. */
+const roundMsMin = 10_000;
+
+function numberFrom(name: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isFinite(number) || number < 0) throw new Error(`--${name} ${text}: not a number`);
+  return number;
+}
+
+const missing = needs('quorate');
+if (missing !== false) throw new Error(missing);
+const seed = asked.seed === undefined ? Date.now() % 0x1_0000_0000 : numberFrom('seed', asked.seed);
+const endMs = performance.now() + numberFrom('minutes', asked.minutes) * 60_000;
+const roundMs = Math.max(numberFrom('round-seconds', asked['round-seconds']) * 1000, roundMsMin);
+
+const noSmallDisk = needs('root', 'mount', 'umount');
+const noSlowDisk = slowDiskNeeds(tmpdir());
+const faketime = findFaketime();
+const noEtcd = needs(etcd.command);
+console.log(`seed ${seed} (repeat with --seed ${seed})`);
+for (const [what, why] of [
+  ['full disks', noSmallDisk],
+  ['slow disks', noSlowDisk],
+  ['clock changes', faketime === undefined ? 'needs libfaketime (package faketime)' : false],
+  ['mixed clusters', noEtcd],
+] as const) {
+  if (why !== false) console.log(`skipped: ${what}: ${why}`);
+}
+
+const three: readonly Program[] = [underTest, underTest, underTest];
+const mixed: readonly Program[] = [underTest, underTest, etcd];
+const sum: Partial<Record<keyof RoundFigures, number>> = {};
+let rounds = 0;
+do {
+  const roundSeed = (seed + rounds * seedStride) >>> 0;
+  const isMixed = noEtcd === false && rounds % 3 === 2;
+  const programs = isMixed ? mixed : three;
+  const snapshotCount = isMixed ? 1_000_000 : [50, 300][rounds % 2]!;
+  const left = Math.max(endMs - performance.now(), roundMsMin);
+  console.log(
+    `round ${rounds}: ${programs.map(({ name }) => name).join(', ')}, --snapshot-count=${snapshotCount}, seed ${roundSeed}`,
+  );
+  const result = await runRound({
+    seed: roundSeed,
+    programs,
+    snapshotCount,
+    // What is left over for one more round is not left over.
+    faultsMs: left < 1.5 * roundMs ? left : roundMs,
+    withSmallDisk: noSmallDisk === false,
+    withSlowDisk: noSlowDisk === false,
+    faketime,
+    say: (what) => {
+      if (!asked.quiet) console.log(what);
+    },
+  });
+  rounds++;
+  for (const [name, figure] of Object.entries(result.figures) as [keyof RoundFigures, number][])
+    sum[name] = (sum[name] ?? 0) + figure;
+  console.log(figuresText(result.figures));
+  if (result.faults.length > 0) {
+    console.log(`FAILED in round ${rounds - 1} of seed ${seed}:`);
+    for (const fault of result.faults) console.log(`  ${fault}`);
+    console.log(`logs and history: ${keepEvidence(result, roundSeed)}`);
+    process.exitCode = 1;
+  }
+} while (process.exitCode === undefined && performance.now() < endMs - roundMsMin);
+console.log(`${process.exitCode === undefined ? 'clean' : 'FAILED'}: ${rounds} rounds of seed ${seed}`);
+console.log(figuresText(sum as RoundFigures));
+
+function figuresText(figures: RoundFigures): string {
+  return (
+    `  ${figures.operations} writes and quorum reads, ${figures.staleReads} stale reads, ${figures.unanswered} unanswered; ` +
+    `${figures.changes} changes watched, ${figures.watchMoves} watches begun, ${figures.watchLosses} too late\n` +
+    `  ${figures.kills} kills, ${figures.pauses} pauses, ${figures.partitions} partitions, ${figures.slowLinks} slow links, ` +
+    `${figures.fullDisks} full disks, ${figures.slowDisks} slow disks, ${figures.clockChanges} clock changes, ` +
+    `${figures.replaced} members replaced; ${figures.linearizationSteps} steps of the linearizability checker`
+  );
+}
+
+/** @returns the folder */
+function keepEvidence(result: RoundResult, roundSeed: number): string {
+  const folder = join(asked.out, String(roundSeed));
+  mkdirSync(folder, { recursive: true });
+  for (const [name, log] of result.logs) writeFileSync(join(folder, `${name}.log`), log);
+  writeFileSync(join(folder, 'faults.txt'), `${result.faults.join('\n')}\n`);
+  const { operations, staleReads } = result.history;
+  const lines = [...operations, ...staleReads].map((operation) => JSON.stringify(operation));
+  writeFileSync(join(folder, 'history.jsonl'), `${lines.join('\n')}\n`);
+  const { linearizability } = result;
+  if (linearizability !== undefined && linearizability.result !== 'ok') {
+    writeFileSync(join(folder, 'history.html'), renderHistory(v2Register, linearizability.partition));
+  }
+  return folder;
+}

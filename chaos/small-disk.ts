@@ -1,0 +1,37 @@
+/** A file system of its own for one member, small enough to fill. Needs root. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export class SmallDisk {
+  readonly folder: string;
+  readonly #filler: string;
+  #isMounted = true;
+
+  constructor(folder: string, megabytes: number) {
+    this.folder = folder;
+    this.#filler = join(folder, 'filler');
+    mkdirSync(folder, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'quorate-chaos', folder]);
+    process.on('exit', () => this.unmount());
+  }
+
+  /** Leaves a page or two. */
+  fill(): void {
+    const { bavail, bsize } = statfsSync(this.folder);
+    writeFileSync(this.#filler, Buffer.alloc(Math.max(bavail * bsize - 8192, 0)));
+  }
+
+  free(): void {
+    rmSync(this.#filler, { force: true });
+  }
+
+  /** When no process uses it any more. */
+  unmount(): void {
+    if (!this.#isMounted) return;
+    this.#isMounted = false;
+    // Lazily: a process killed a moment ago may not have let go yet.
+    execFileSync('umount', ['-l', this.folder]);
+  }
+}
