@@ -1,0 +1,32 @@
+/**
+ * A short round of the chaos run: real members behind links that fail, and everything its clients saw checked. By hand for as long as
+ * you like: npm run chaos -- --minutes 15. QUORATE_SEED repeats the choice of faults.
+ */
+
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { findFaketime } from '../../chaos/member-clock.ts';
+import { runRound } from '../../chaos/round.ts';
+import { slowDiskNeeds } from '../../chaos/slow-disk.ts';
+import { needs } from '../support/needs.ts';
+import { isFullLength, underTest } from '../support/program.ts';
+import { testRandom } from '../support/seeded-random.ts';
+
+test('a round of faults, and what was seen is linearizable', { skip: needs('quorate') }, async (t) => {
+  const { seed } = testRandom(t);
+  const story: string[] = [];
+  const { figures, faults } = await runRound({
+    seed,
+    programs: [underTest, underTest, underTest],
+    snapshotCount: 100,
+    faultsMs: isFullLength ? 120_000 : 10_000,
+    withSmallDisk: needs('root', 'mount', 'umount') === false,
+    withSlowDisk: slowDiskNeeds(tmpdir()) === false,
+    faketime: findFaketime(),
+    say: (what) => story.push(what),
+  });
+  t.diagnostic(JSON.stringify(figures));
+  assert.deepEqual(faults, [], story.join('\n'));
+  assert.ok(figures.operations > 100 && figures.changes > 50, 'the clients got on');
+});
