@@ -8,13 +8,42 @@
  */
 import type { Clock, Timer } from '../ports/clock.ts';
 
-interface Event {
+class Event implements Timer {
   readonly timeMs: number;
   readonly phase: 0 | 1;
   readonly sequence: number;
   callback: (() => void) | undefined;
+  /** Of which process; undefined: of the world. */
+  readonly process: ProcessClock | undefined;
+
+  constructor(
+    timeMs: number,
+    phase: 0 | 1,
+    sequence: number,
+    callback: () => void,
+    process: ProcessClock | undefined,
+  ) {
+    this.timeMs = timeMs;
+    this.phase = phase;
+    this.sequence = sequence;
+    this.callback = callback;
+    this.process = process;
+  }
+
+  cancel(): void {
+    this.callback = undefined;
+  }
+
+  run(): void {
+    const { callback, process } = this;
+    if (process === undefined) callback?.();
+    else if (process.isPaused) process.run(() => this.callback?.());
+    else if (process.isAlive) callback?.();
+  }
 }
 
+/** So many events are run in one turn of Node's event loop. */
+const EVENTS_A_TURN = 1_000;
 /** So many events without time going on are an endless loop. */
 const EVENTS_AT_ONE_TIME_MAX = 100_000;
 
@@ -51,12 +80,13 @@ export class VirtualClock {
     return new ProcessClock(this, skewMs, rate);
   }
 
-  schedule(delayMs: number, callback: () => void): Timer {
-    return this.#add(this.#nowMs + Math.max(0, delayMs), 0, callback);
+  /** In `process`, if one is named: not while it is paused, and not after its end. */
+  schedule(delayMs: number, callback: () => void, process?: ProcessClock): Timer {
+    return this.#add(this.#nowMs + Math.max(0, delayMs), 0, callback, process);
   }
 
-  defer(callback: () => void): void {
-    this.#add(this.#nowMs, 1, callback);
+  defer(callback: () => void, process?: ProcessClock): void {
+    this.#add(this.#nowMs, 1, callback, process);
   }
 
   /** Runs everything that is due up to `untilMs`, or until `done` says so. True if it did. Throws what a callback throws. */
@@ -77,15 +107,15 @@ export class VirtualClock {
       }
       this.#nowMs = event.timeMs;
       this.#events++;
-      event.callback();
-      await settled();
+      event.run();
+      await (this.#events % EVENTS_A_TURN === 0 ? turned() : settled());
       this.#afterEvent();
     }
     return true;
   }
 
-  #add(timeMs: number, phase: 0 | 1, callback: () => void): Timer {
-    const event: Event = { timeMs, phase, sequence: this.#sequence++, callback };
+  #add(timeMs: number, phase: 0 | 1, callback: () => void, process: ProcessClock | undefined): Timer {
+    const event = new Event(timeMs, phase, this.#sequence++, callback, process);
     const heap = this.#heap;
     let at = heap.length;
     while (at > 0) {
@@ -95,11 +125,7 @@ export class VirtualClock {
       at = above;
     }
     heap[at] = event;
-    return {
-      cancel: () => {
-        event.callback = undefined;
-      },
-    };
+    return event;
   }
 
   #removeFirst(): void {
@@ -140,6 +166,10 @@ export class ProcessClock implements Clock {
     this.#held = undefined;
   }
 
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
   get isPaused(): boolean {
     return this.#held !== undefined;
   }
@@ -171,18 +201,11 @@ export class ProcessClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): Timer {
-    let due: (() => void) | undefined = callback;
-    const timer = this.#world.schedule(delayMs / this.#rate, () => this.run(() => due?.()));
-    return {
-      cancel: () => {
-        due = undefined;
-        timer.cancel();
-      },
-    };
+    return this.#world.schedule(delayMs / this.#rate, callback, this);
   }
 
   defer(callback: () => void): void {
-    this.#world.defer(() => this.run(callback));
+    this.#world.defer(callback, this);
   }
 }
 
@@ -190,7 +213,12 @@ function before(a: Event, b: Event): boolean {
   return (a.timeMs - b.timeMs || a.phase - b.phase || a.sequence - b.sequence) < 0;
 }
 
-/** All promises that can go on have done so: an immediate runs behind every microtask. */
+/** All promises that can go on have done so: a tick comes behind every microtask, and costs less than a turn of the event loop. */
 function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
+/** Lets the event loop turn, for signals and the like. */
+function turned(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
