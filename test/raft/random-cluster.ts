@@ -181,7 +181,7 @@ export class RandomCluster {
   }
 
   #observe(id: bigint): void {
-    if (!this.#down.has(id)) this.#checker.observe(this.#members.get(id)!);
+    if (!this.#down.has(id)) this.#checker.observe(this.#members.get(id)!, this.#members.values());
   }
 
   /** Some of the writes under way made it, in order, and perhaps the first entries of the next. */
@@ -217,7 +217,7 @@ export class RandomCluster {
         while (member.node.hasReady()) this.#ready(member);
         while (member.writes.length > 0) this.#sync(member);
         member.apply(Number.POSITIVE_INFINITY);
-        this.#checker.observe(member);
+        this.#checker.observe(member, this.#members.values());
       }
       const due = this.#network;
       this.#network = [];

@@ -20,6 +20,7 @@ export class SafetyChecker {
   readonly #terms = new Map<bigint, number>();
   readonly #reads = new Map<string, number>();
   #highestCommit = 0;
+  #checkedCommit = 0;
 
   get commits(): number {
     return this.#committed.length;
@@ -36,8 +37,10 @@ export class SafetyChecker {
     return context;
   }
 
-  observe(member: Member): void {
+  /** Something happened to `member`, one of `members`. */
+  observe(member: Member, members: Iterable<Member>): void {
     const { id, node } = member;
+    if (node.role === 'leader' && node.commit > this.#checkedCommit) this.#commits(member, members);
     if (node.commit > this.#highestCommit) this.#highestCommit = node.commit;
     assert.ok(node.term >= (this.#terms.get(id) ?? 0), `the term of ${id} went back`);
     this.#terms.set(id, node.term);
@@ -53,6 +56,23 @@ export class SafetyChecker {
 
   restarted(member: Member): void {
     this.#terms.set(member.id, member.node.term);
+  }
+
+  /** Whoever commits by counting may only count disks, and needs a majority of each half of a joint configuration. */
+  #commits({ id, node }: Member, members: Iterable<Member>): void {
+    const { commit, configuration } = node;
+    this.#checkedCommit = commit;
+    const holders = new Set<bigint>();
+    for (const { id: holder, disk } of members) {
+      if (disk.snapshot.index >= commit || disk.termAt(commit) === node.termAt(commit)) holders.add(holder);
+    }
+    for (const voters of [configuration.voters, configuration.votersOutgoing]) {
+      const count = voters.filter((voter) => holders.has(voter)).length;
+      assert.ok(
+        voters.length === 0 || 2 * count > voters.length,
+        `${id} commits ${commit}, durable on ${[...holders]} of the voters ${voters}`,
+      );
+    }
   }
 
   #leads({ id, node }: Member): void {

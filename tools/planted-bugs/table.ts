@@ -200,8 +200,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'log-reports-before-sync',
     file: 'src/wal/wal.ts',
-    find: '      this.#waiting.push(done);\n      this.#pump();',
-    replace: '      queueMicrotask(() => done(this.#failure));\n      this.#pump();',
+    find: `    if (this.#mustWrite) {
+      this.#waiting.push(done);
+      this.#pump();
+    } else if (this.#bytesInFlight !== undefined) this.#inFlight.push(done);
+    else queueMicrotask`,
+    replace: `    if (this.#mustWrite) this.#pump();
+    queueMicrotask`,
     finder: 'server',
     quick: true,
   },

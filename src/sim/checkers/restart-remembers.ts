@@ -2,6 +2,7 @@
  * A member comes back with all that was durable when it went: its term, its vote and its log. Of what was not durable it may come
  * back with more: a later vote, or entries that took the place of others. (Commit indexes are not synced, and not asked for.)
  */
+import type { MemberId } from '../../raft/types.ts';
 import { type Checker, CheckFailure, type MemberStarted, type Observation } from '../observation.ts';
 import { DurableState } from './durable-state.ts';
 import { MemberLog } from './member-log.ts';
@@ -44,6 +45,9 @@ export class RestartRemembers implements Checker {
         const of = this.#members.get(observation.member);
         if (of === undefined) return;
         const { durable, inMemory } = of;
+        const { hardState, member } = observation;
+        // What it forgot in memory it forgets on disk with its next write.
+        if (hardState !== undefined) this.#compareVote(durable, member, hardState.term, hardState.vote);
         durable.written(observation);
         const { baseIndex, lastIndex } = durable.log;
         const inStep =
@@ -75,12 +79,7 @@ export class RestartRemembers implements Checker {
 
   #compare({ durable, overwrittenFrom }: Followed, started: MemberStarted): void {
     const { member, term, vote, snapshotIndex, snapshotTerm, entries } = started;
-    if (term < durable.term) {
-      throw this.#failure(`${member} was in term ${durable.term}, and starts in ${term}`);
-    }
-    if (term === durable.term && durable.vote !== 0n && vote !== durable.vote) {
-      throw this.#failure(`${member} has forgotten its vote of term ${term}`);
-    }
+    this.#compareVote(durable, member, term, vote);
     const log = new MemberLog(snapshotIndex, snapshotTerm, entries);
     const to = Math.min(durable.log.lastIndex, overwrittenFrom - 1);
     for (let index = durable.log.baseIndex + 1; index <= to; index++) {
@@ -89,6 +88,13 @@ export class RestartRemembers implements Checker {
       throw this.#failure(
         `${member} had entry ${index} of term ${was} on its disk, and starts with ${log.termAt(index) ?? 'none'} there; its log ends at ${log.lastIndex}`,
       );
+    }
+  }
+
+  #compareVote(durable: DurableState, member: string, term: number, vote: MemberId): void {
+    if (term < durable.term) throw this.#failure(`${member} was in term ${durable.term}, and is in ${term}`);
+    if (term === durable.term && durable.vote !== 0n && vote !== durable.vote) {
+      throw this.#failure(`${member} has forgotten its vote of term ${term}`);
     }
   }
 

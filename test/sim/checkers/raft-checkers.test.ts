@@ -180,12 +180,19 @@ test('restart remembers: term, vote and log that were durable are there again', 
     appended(1, '2/2'),
     started(1, { ...good, log: entries('1/1', '2/2') }),
   );
-  object(new RestartRemembers(), /was in term 2, and starts in 1/, before, started(1, { ...good, term: 1 }));
+  object(new RestartRemembers(), /was in term 2, and is in 1/, before, started(1, { ...good, term: 1 }));
   object(
     new RestartRemembers(),
     /m1 has forgotten its vote of term 2/,
     before,
     started(1, { ...good, vote: 0 }),
+  );
+  object(
+    new RestartRemembers(),
+    /m1 has forgotten its vote of term 2/,
+    before,
+    started(1, good),
+    durable(1, [], { term: 2, vote: 0 }),
   );
   object(
     new RestartRemembers(),
