@@ -28,6 +28,7 @@ export class SimulatedWatcher {
   readonly #streams: boolean;
   #host: ObservedMember | undefined;
   #life = 0;
+  #connection = 0;
   #watch: V2Watcher | undefined;
   #leavesMs = 0;
   /** modifiedIndex of the last event; undefined before the first watch. */
@@ -56,6 +57,7 @@ export class SimulatedWatcher {
     const host = this.#dice.pick(this.#hosts.running.filter(({ ready, isPaused }) => ready && !isPaused));
     if (host === undefined) return;
     this.#host = host;
+    this.#connection++;
     this.#life = host.life;
     this.#leavesMs = clock.nowMs + this.#dice.waitMs(RESTLESS_MS);
     this.#begin(host, this.#lastIndex === undefined ? 0 : this.#lastIndex + 1);
@@ -112,9 +114,9 @@ export class SimulatedWatcher {
 
   /** On its way to the watcher, in order. What is on its way when the connection ends is lost. */
   #deliver(host: ObservedMember, event: V2Event, streams: boolean): void {
-    const life = this.#life;
+    const connection = this.#connection;
     this.#hosts.clock.schedule(LINK_MS, () => {
-      if (host === this.#host && life === this.#life) this.#hear(host, event, streams);
+      if (this.#host !== undefined && connection === this.#connection) this.#hear(host, event, streams);
     });
   }
 
@@ -129,8 +131,9 @@ export class SimulatedWatcher {
     if (streams) return;
     // The answer travels, and the next question does.
     this.#watch = undefined;
+    const connection = this.#connection;
     host.process?.schedule(this.#dice.between(0.2, 5), () => {
-      if (host === this.#host && host.isRunning && host.life === this.#life) {
+      if (this.#host !== undefined && connection === this.#connection && host.isRunning) {
         this.#begin(host, this.#lastIndex! + 1);
       }
     });

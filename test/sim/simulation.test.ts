@@ -57,12 +57,13 @@ describe('a seed', () => {
 
 describe('each kind of fault', () => {
   for (const { name, everyMs, lastsMs } of FAULTS) {
-    test(`${name}: happens, and a cluster of three survives it`, async () => {
+    test(`${name}: happens, and the cluster survives it`, async () => {
       const often: ScenarioFault = { name, everyMs: Math.min(everyMs, 4_000), lastsMs };
       const result = await runSimulation(3, {
         checkers: [new RunCheckers()],
         scenario: {
-          founders: 3,
+          // Removing members needs some to spare.
+          founders: name.startsWith('member-re') ? 5 : 3,
           clients: 2,
           watchers: 1,
           safetyMs: FULL ? 600_000 : 25_000,
