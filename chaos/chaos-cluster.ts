@@ -36,7 +36,10 @@ export interface ChaosMember {
 
 export interface ChaosClusterOptions {
   readonly programs: readonly Program[];
+  /** Chooses victims. */
   readonly random: SeededRandom;
+  /** Draws how late each piece of a slow link arrives. */
+  readonly ofLinks: SeededRandom;
   readonly flags: readonly string[];
   /** The first Quorate member gets a disk that can be filled. */
   readonly withSmallDisk: boolean;
@@ -222,7 +225,7 @@ export class ChaosCluster {
       listenPort,
       memberPort,
       links: this.links,
-      random: this.#options.random,
+      random: this.#options.ofLinks,
       nameOf: (url) => this.#nameByPeerUrl.get(url) ?? '',
     });
     const clientUrl = `http://127.0.0.1:${await freePort()}`;

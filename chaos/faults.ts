@@ -41,6 +41,7 @@ export const faults: readonly Fault[] = [
   { name: 'kill', weight: 5, run: killOne },
   { name: 'kill all', weight: 1, isAlone: true, run: killAll },
   { name: 'stand still', weight: 3, run: standStill },
+  { name: 'wake up alone', weight: 3, run: wakeUpAlone },
   { name: 'isolate', weight: 4, run: isolate },
   { name: 'one way', weight: 2, run: oneWay },
   { name: 'bridge', weight: 2, run: bridge },
@@ -103,6 +104,30 @@ async function standStill(context: FaultContext): Promise<void> {
     await pause(between(context.random, 300, 5_000));
     if (member.process.isRunning) member.process.signal('SIGCONT');
   });
+}
+
+/**
+ * As after a move of a virtual machine to a network that is not there yet: the leader sleeps, others elect a new one, and it wakes up cut
+ * off. For an election timeout nothing tells it that it does not lead any more, but the confirmation that it must ask for.
+ */
+async function wakeUpAlone(context: FaultContext): Promise<void> {
+  const { cluster, random, counts, say } = context;
+  const leader = await cluster.leaderName();
+  await withMember(
+    context,
+    (member) => isRunning(member) && (leader === undefined || member.name === leader),
+    async (member) => {
+      say(`SIGSTOP ${member.name}, which wakes up alone`);
+      member.process.signal('SIGSTOP');
+      counts.pauses++;
+      counts.partitions++;
+      cluster.links.cut([member.name], cluster.names(), { mode: 'hung' });
+      await pause(between(random, 1_500, 3_500));
+      if (member.process.isRunning) member.process.signal('SIGCONT');
+      await pause(between(random, 500, 2_500));
+      cluster.links.cut([member.name], cluster.names(), { mode: 'open' });
+    },
+  );
 }
 
 /** The two ways a cable fails: silence, or refusal. */

@@ -11,7 +11,7 @@ export interface RecordedOperation extends Operation<V2RegisterInput, V2Register
   readonly etcdIndex: number;
 }
 
-const keysAtATime = 5;
+const keysAtATime = 3;
 const operationsPerKeySet = 2_000;
 const faultsKept = 20;
 

@@ -17,7 +17,7 @@ import { type Fault, type FaultContext, type FaultCounts, faults } from './fault
 import { History, registersFolder } from './history.ts';
 import { RecordedClient } from './recorded-client.ts';
 
-export interface RoundOptions extends Omit<ChaosClusterOptions, 'random' | 'flags'> {
+export interface RoundOptions extends Omit<ChaosClusterOptions, 'random' | 'ofLinks' | 'flags'> {
   readonly seed: number;
   readonly faultsMs: number;
   readonly snapshotCount: number;
@@ -44,23 +44,35 @@ export interface RoundResult {
   readonly logs: ReadonlyMap<string, string>;
 }
 
-const clientCount = 8;
+const clientCount = 10;
+/** Of the clients. */
+const readerCount = 4;
 const watcherCount = 2;
 const progressBoundMs = 30_000;
 const restBoundMs = 60_000;
 
 export async function runRound(options: RoundOptions): Promise<RoundResult> {
+  // Apart from each other, so that the faults drawn do not hang on how often clients get to ask.
   const random = seededRandom(options.seed);
+  const ofClients = seededRandom(options.seed + 1);
   const flags = [`--snapshot-count=${options.snapshotCount}`];
-  const cluster = await ChaosCluster.start({ ...options, random, flags });
+  const cluster = await ChaosCluster.start({
+    ...options,
+    random,
+    ofLinks: seededRandom(options.seed + 2),
+    flags,
+  });
   const history = new History();
   const targets = (): ChaosCluster['members'] => cluster.members;
   const firstIndex = etcdIndexOf(await cluster.members[0]!.client.get('/v2/keys/?quorum=true')) + 1;
   const clients = Array.from(
     { length: clientCount },
-    (_, id) => new RecordedClient(id, history, random, targets),
+    (_, id) => new RecordedClient(id, id < readerCount ? 'reader' : 'mixed', history, ofClients, targets),
   );
-  const watchers = Array.from({ length: watcherCount }, () => new ChangeWatcher(firstIndex, random, targets));
+  const watchers = Array.from(
+    { length: watcherCount },
+    () => new ChangeWatcher(firstIndex, ofClients, targets),
+  );
   const counts: FaultCounts = {
     kills: 0,
     pauses: 0,

@@ -4,17 +4,21 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+const mounted = new Set<SmallDisk>();
+process.on('exit', () => {
+  for (const disk of mounted) disk.unmount();
+});
+
 export class SmallDisk {
   readonly folder: string;
   readonly #filler: string;
-  #isMounted = true;
 
   constructor(folder: string, megabytes: number) {
     this.folder = folder;
     this.#filler = join(folder, 'filler');
     mkdirSync(folder, { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'quorate-chaos', folder]);
-    process.on('exit', () => this.unmount());
+    mounted.add(this);
   }
 
   /** Leaves a page or two. */
@@ -29,8 +33,7 @@ export class SmallDisk {
 
   /** When no process uses it any more. */
   unmount(): void {
-    if (!this.#isMounted) return;
-    this.#isMounted = false;
+    if (!mounted.delete(this)) return;
     // Lazily: a process killed a moment ago may not have let go yet.
     execFileSync('umount', ['-l', this.folder]);
   }
