@@ -24,7 +24,7 @@ export class Nemesis {
     hosts.network.heal();
     Object.assign(hosts.network.faults, { loss: 0, duplication: 0, reordering: 0, snapshotCut: 0 });
     for (const host of hosts.all) {
-      host.fault = () => undefined;
+      host.troubles.clear();
       host.slowness = () => 0;
       host.process?.resume();
     }

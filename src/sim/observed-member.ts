@@ -12,6 +12,7 @@ import { hashV2Store } from '../store/v2/store-hash.ts';
 import type { V2Event } from '../store/v2/types.ts';
 import { decodeV2Request } from '../wire/v2-request.ts';
 import { Digest } from './digest.ts';
+import type { DiskOperation } from './memory-disk.ts';
 import type { EntryDigest, TreeEvent } from './observation.ts';
 import type { Recorder } from './recorder.ts';
 import {
@@ -44,6 +45,8 @@ export class StateSampling {
 export class ObservedMember extends SimulatedMember {
   /** Of the process that runs or ran last; 0 before the first. */
   lastId: MemberId = 0n;
+  /** What is wrong with its disk: each is asked before every operation and may name an error. */
+  readonly troubles = new Set<(operation: DiskOperation) => string | undefined>();
   whenEnded: (how: EndOfProcess, error: Error | undefined) => void = () => {};
   readonly #recorder: Recorder;
   readonly #sampling: StateSampling;
@@ -56,6 +59,7 @@ export class ObservedMember extends SimulatedMember {
     sampling: StateSampling,
   ) {
     super(world, name, options);
+    this.fault = (operation) => this.#troubleOf(operation);
     this.#recorder = recorder;
     this.#sampling = sampling;
   }
@@ -102,6 +106,14 @@ export class ObservedMember extends SimulatedMember {
   protected override onEnd(how: EndOfProcess, error: Error | undefined): void {
     this.#recorder.observe({ kind: 'member-ended', ...this.#here(), how, reason: error?.message ?? '' });
     this.whenEnded(how, error);
+  }
+
+  #troubleOf(operation: DiskOperation): string | undefined {
+    for (const trouble of this.troubles) {
+      const code = trouble(operation);
+      if (code !== undefined) return code;
+    }
+    return undefined;
   }
 
   #here(): { atMs: number; member: string; memberId: MemberId; life: number } {

@@ -38,7 +38,7 @@ export function drawScenario(dice: Dice): Scenario {
   const founders = dice.pick([1, 2, 3, 3, 3, 3, 3, 5, 5])!;
   const density = dice.between(0.15, 0.6);
   // Some runs are calm in everything but their few faults, some rage.
-  const haste = dice.between(0.5, 2);
+  const haste = dice.between(0.3, 1.5);
   return {
     founders,
     snapshotCount: dice.pick([10, 25, 60, 200, 10_000])!,
@@ -51,7 +51,7 @@ export function drawScenario(dice: Dice): Scenario {
     clockDrift: dice.chance(0.3) ? 0.05 : 0,
     clients: 2 + dice.below(4),
     watchers: dice.below(4),
-    thinkMs: dice.pick([100, 250, 600])!,
+    thinkMs: dice.pick([30, 100, 250, 600])!,
     safetyMs: dice.between(60_000, 180_000),
     roughStart: dice.chance(0.3),
     forceNewCluster: dice.chance(0.15),

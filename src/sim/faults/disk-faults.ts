@@ -52,12 +52,10 @@ function failing(name: string, code: string, kinds: ReadonlySet<DiskOperationKin
       const share = dice.pick([0.05, 0.3, 1])!;
       const fault = ({ kind }: DiskOperation): string | undefined =>
         kinds.has(kind) && hosts.random.next() < share ? code : undefined;
-      host.fault = fault;
+      host.troubles.add(fault);
       return {
         detail: `${host.name}, ${share} of the operations`,
-        end: () => {
-          if (host.fault === fault) host.fault = () => undefined;
-        },
+        end: () => void host.troubles.delete(fault),
       };
     },
   };
@@ -73,7 +71,7 @@ function damaging(
 ): Fault {
   return {
     name,
-    everyMs: 60_000,
+    everyMs: 30_000,
     lastsMs: 0,
     begin: (world) => {
       const { operator, dice } = world;

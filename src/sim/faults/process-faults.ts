@@ -1,13 +1,20 @@
 /** What befalls processes and their hosts. */
-import type { Fault } from './fault.ts';
+import type { ObservedMember } from '../observed-member.ts';
+import type { Fault, FaultSurroundings } from './fault.ts';
+
+/** A host with a process; often the leader's, whose end matters the most. */
+function victim({ hosts, dice }: FaultSurroundings): ObservedMember | undefined {
+  const leader = dice.chance(0.4) ? hosts.leader : undefined;
+  return leader ?? dice.pick(hosts.all.filter(({ isDown }) => !isDown));
+}
 
 export const PROCESS_FAULTS: readonly Fault[] = [
   {
     name: 'crash',
     everyMs: 15_000,
     lastsMs: 0,
-    begin: ({ hosts, dice }) => {
-      const host = dice.pick(hosts.all.filter(({ isDown }) => !isDown));
+    begin: (world) => {
+      const host = victim(world);
       host?.crash();
       return host && { detail: host.name };
     },
@@ -16,8 +23,8 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'kill',
     everyMs: 15_000,
     lastsMs: 0,
-    begin: ({ hosts, dice }) => {
-      const host = dice.pick(hosts.all.filter(({ isDown }) => !isDown));
+    begin: (world) => {
+      const host = victim(world);
       host?.kill();
       return host && { detail: host.name };
     },
@@ -25,26 +32,20 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   {
     // Between two steps of the disk, where no timer would hit.
     name: 'crash-at-disk-operation',
-    everyMs: 20_000,
-    lastsMs: 20_000,
-    begin: ({ hosts, dice }) => {
-      const host = dice.pick(hosts.all.filter(({ isDown }) => !isDown));
+    everyMs: 6_000,
+    lastsMs: 10_000,
+    begin: (world) => {
+      const host = victim(world);
       if (host === undefined) return undefined;
-      let left = 1 + dice.below(60);
-      const before = host.fault;
-      const fault: typeof host.fault = (operation) => {
-        if (--left > 0) return before(operation);
-        host.fault = before;
+      let left = 1 + world.dice.below(world.dice.pick([3, 30])!);
+      const detail = `${host.name} in ${left} operations`;
+      const trouble = (): undefined => {
+        if (--left > 0) return;
+        host.troubles.delete(trouble);
         host.crash();
-        return undefined;
       };
-      host.fault = fault;
-      return {
-        detail: `${host.name} in ${left} operations`,
-        end: () => {
-          if (host.fault === fault) host.fault = before;
-        },
-      };
+      host.troubles.add(trouble);
+      return { detail, end: () => void host.troubles.delete(trouble) };
     },
   },
   {
@@ -61,11 +62,12 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'pause',
     everyMs: 15_000,
     lastsMs: 4_000,
-    begin: ({ hosts, dice }) => {
-      const host = dice.pick(hosts.running.filter(({ isPaused }) => !isPaused));
-      const process = host?.process;
+    begin: (world) => {
+      const host = victim(world);
+      if (host === undefined || host.isPaused) return undefined;
+      const { process } = host;
       process?.pause();
-      return host && { detail: host.name, end: () => process?.resume() };
+      return { detail: host.name, end: () => process?.resume() };
     },
   },
   {
