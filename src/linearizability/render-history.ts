@@ -50,7 +50,8 @@ export function renderHistory<State, Input, Output>(
 <h1>${title}</h1>
 <p>${operations.length} operations on <code>${escapeHtml(partition.key)}</code>; the longest linearization found holds
 ${longest.length} of them. Nothing explains the answer of client ${stuck.client}:
-<code>${escapeHtml(model.describe(stuck.input, stuck.output))}</code>, called at ${stuck.calledAt}, answered at ${stuck.answeredAt}.</p>
+<code>${escapeHtml(model.describe(stuck.input, stuck.output))}</code>, called at ${stuck.calledAt}, answered at ${stuck.answeredAt}.
+<a href="#stuck">Go to it.</a></p>
 <p class="key"><span style="background:#bfe3c0">linearized, in this order</span><span style="background:#e4e4e4">not linearized</span><span
 style="background:#f4b6b0">had to come next and cannot</span><span style="border-style:dashed">no answer came</span></p>
 ${picture.leftOut === 0 ? '' : `<p>${picture.leftOut} operations further away are left out.</p>`}
@@ -84,7 +85,7 @@ function renderBars<State, Input, Output>(
     const when = `${operation.calledAt} – ${isAnswered ? operation.answeredAt : 'never'}`;
     const number = bar.order === undefined ? '' : `#${bar.order} `;
     parts.push(
-      `<g><title>${number}${said}\nclient ${operation.client}, ${when}</title>` +
+      `<g${bar.isStuck ? ' id="stuck"' : ''}><title>${number}${said}\nclient ${operation.client}, ${when}</title>` +
         `<rect class="${classOf(bar)}${isAnswered ? '' : ' unanswered'}" x="${left}" y="${top}" width="${Math.max(right - left, 6)}" height="${barHeight}" rx="3"/>` +
         `<svg x="${left}" y="${top}" width="${Math.max(right - left, 6)}" height="${barHeight}"><text x="4" y="14">${number}${said}</text></svg>` +
         `${bar.point === undefined ? '' : `<line class="point" x1="${x(bar.point)}" x2="${x(bar.point)}" y1="${top - 3}" y2="${top + barHeight + 3}"/>`}</g>`,
