@@ -68,6 +68,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: 'core.options.checkQuorum && !core.quorumActive()',
     replace: 'core.options.checkQuorum && false',
     finder: 'raft',
+    quick: true,
   },
   // What is committed.
   {
@@ -105,6 +106,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace:
       '  core.flushDue = true;\n  core.peers.get(core.id)?.accepted(log.lastIndex);\n}\n\n/** This member',
     finder: 'raft',
+    quick: true,
   },
   {
     name: 'heartbeat-commits-unmatched',
@@ -112,7 +114,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: 'Math.min(peer.match, core.log.commit)',
     replace: 'core.log.commit',
     finder: 'server',
-    quick: true,
   },
   // The follower's log.
   {
@@ -201,7 +202,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: `    if (this.#mustWrite) this.#pump();
     queueMicrotask`,
     finder: 'server',
-    quick: true,
   },
   {
     name: 'failed-write-reported-as-good',
@@ -260,7 +260,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace:
       'const metadata: SnapshotMetadata = { index: index - 1, term: raft.termAt(index - 1) ?? term, confState: raft.configuration };',
     finder: 'server',
-    quick: true,
   },
   {
     name: 'snapshot-without-membership',
@@ -275,7 +274,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: 'this.history.reset(snapshot.events);',
     replace: 'this.history.reset([]);',
     finder: 'server',
-    quick: true,
   },
   {
     name: 'watches-miss-installed-snapshot',
@@ -290,7 +288,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: 'sinceIndex === 0 ? startIndex + 1 : sinceIndex;',
     replace: 'startIndex + 1;',
     finder: 'server',
-    quick: true,
   },
   {
     name: 'compare-without-index',
@@ -305,6 +302,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: 'timeNs: this.nowNs() }), () => {});',
     replace: 'timeNs: this.nowNs() + 2_000_000_000n }), () => {});',
     finder: 'server',
+    quick: true,
   },
   {
     name: 'own-clock-decides-what-expired',
