@@ -67,6 +67,12 @@ export class Operator {
     this.#promotes = 1;
   }
 
+  /** No change of the membership is under way, as far as anybody can know. */
+  get isQuiet(): boolean {
+    const isLongAgo = this.#hosts.clock.nowMs >= this.#lastChangeMs + UNCERTAIN_MS;
+    return isLongAgo && this.#plans.length === 0 && this.#unreplaced.length === 0;
+  }
+
   /** Its data may be damaged by now. */
   suspect(host: ObservedMember): void {
     this.#supervisor.suspect(host);
@@ -76,9 +82,7 @@ export class Operator {
   expendable(): ObservedMember | undefined {
     const hosts = this.#hosts;
     const { furthest } = hosts;
-    const nowMs = hosts.clock.nowMs;
-    if (furthest === undefined || nowMs < this.#lastChangeMs + UNCERTAIN_MS) return undefined;
-    if (this.#plans.length > 0 || this.#unreplaced.length > 0) return undefined;
+    if (furthest === undefined || !this.isQuiet) return undefined;
     const members = furthest.server.members();
     const voters = members.filter(({ isLearner }) => !isLearner);
     if (voters.length < 3) return undefined;

@@ -2,7 +2,8 @@
  * One run of a whole cluster, from one seed, in phases:
  *
  *   safety     clients, faults, changes of the membership: anything may fail, nothing may be wrong
- *   liveness   the faults end: the cluster must become whole, serve its clients and agree, in bounded time
+ *   liveness   the faults end, (in some seeds) for a bare majority at first: it must serve its clients in bounded time; then for
+ *              all: the cluster must become whole, and agree
  *   forced     (some seeds) all members but one are lost for good; that one begins a new cluster, which must live, too
  *   end        what every member holds is shown to the checkers
  *
@@ -139,6 +140,7 @@ class Simulation {
     this.#nemesis.stop();
     this.#operator.settle();
     this.#supervisor.hurry();
+    await this.#liveByMajority();
     await this.#recover();
     if (forceNewCluster && this.#present().length > 1) await this.#force();
     await this.#agree();
@@ -172,16 +174,37 @@ class Simulation {
     }
   }
 
+  /** As many as the cluster can do without stay cut off; the others must serve. */
+  async #liveByMajority(): Promise<void> {
+    const { furthest, network } = this.#hosts;
+    if (furthest === undefined || !this.#operator.isQuiet || !this.#dice.chance(0.5)) return;
+    const voters = furthest.server.members().filter(({ isLearner }) => !isLearner);
+    const spare = this.#dice.below(Math.floor((voters.length - 1) / 2) + 1);
+    const cutOff = this.#dice.shuffled(voters.map((voter) => SimulatedHosts.nameOf(voter))).slice(0, spare);
+    if (cutOff.length === 0) return;
+    const fault = { fault: 'minority-away', detail: cutOff.join(' ') };
+    this.#recorder.observe({ kind: 'fault-begun', atMs: this.#clock.nowMs, ...fault });
+    network.partition(cutOff);
+    await this.#progress();
+    network.heal();
+    this.#recorder.observe({ kind: 'fault-ended', atMs: this.#clock.nowMs, ...fault });
+  }
+
   /** The cluster is whole, and serves. */
   async #recover(): Promise<void> {
     this.#hosts.network.faults.delayMs = 2;
     this.#hosts.network.faults.bytesPerMs = Number.POSITIVE_INFINITY;
     this.#pool.thinkMs = 100;
     await this.#within(RECOVERY_MS, () => this.#isWhole(), 'all members serve');
-    const { acknowledgedWrites } = this.#pool;
+    await this.#progress();
+  }
+
+  /** Clients are served. */
+  async #progress(): Promise<void> {
+    const goal = this.#pool.acknowledgedWrites + PROGRESS_WRITES;
     await this.#within(
       RECOVERY_MS,
-      () => this.#pool.acknowledgedWrites >= acknowledgedWrites + PROGRESS_WRITES,
+      () => this.#pool.acknowledgedWrites >= goal,
       `${PROGRESS_WRITES} writes are acknowledged`,
     );
   }
