@@ -34,7 +34,7 @@ test('planted bugs are found, and nothing in the unchanged code on the same seed
     t.diagnostic(`${bug.name}: ${finding === undefined ? 'nothing' : finding.by} after ${seeds} seeds`);
     assert.ok(finding !== undefined, `${bug.name} was not found by ${seeds} seeds`);
   }
-  for (const finder of ['server', 'raft'] as const) {
+  for (const finder of ['server', 'small-server', 'raft'] as const) {
     const seeds = Math.max(
       0,
       ...hunts.filter((each) => each.finder === finder).map((each) => each.finding.seeds),

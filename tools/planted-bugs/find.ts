@@ -7,6 +7,7 @@ import { RunCheckers } from '../../src/sim/checkers/run-checkers.ts';
 import { CheckFailure } from '../../src/sim/observation.ts';
 import { runSimulation } from '../../src/sim/simulation.ts';
 import { RandomCluster } from '../../test/raft/random-cluster.ts';
+import { RandomServerCluster } from '../../test/server/random-server-cluster.ts';
 import type { PlantedBug } from './table.ts';
 
 export interface Finding {
@@ -23,6 +24,7 @@ const finders: Readonly<Record<PlantedBug['finder'], (seed: number) => Promise<v
     const { failure } = await runSimulation(seed, { checkers: [new RunCheckers()] });
     if (failure !== undefined) throw failure;
   },
+  'small-server': (seed) => new RandomServerCluster(seed).run(400),
   raft: (seed) =>
     new RandomCluster({
       seed,

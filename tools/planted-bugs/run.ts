@@ -29,7 +29,7 @@ for (const bug of bugs) {
 const missed = hunts.filter(({ finding }) => finding.found === undefined);
 let failed = missed.length > 0;
 for (const { bug } of missed) console.log(`not found: ${bug?.name}, planted in ${bug?.file}`);
-for (const finder of ['server', 'raft'] as const) {
+for (const finder of ['server', 'small-server', 'raft'] as const) {
   const most = Math.max(
     0,
     ...hunts.filter((each) => each.finder === finder).map(({ finding }) => finding.seeds),

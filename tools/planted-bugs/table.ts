@@ -9,10 +9,11 @@ export interface PlantedBug {
   readonly find: string;
   readonly replace: string;
   /**
-   * Who looks for it. 'server': the whole cluster on simulated disks and network. 'raft': random clusters of the core alone, where a
+   * Who looks for it. 'server': the simulator, a whole cluster on simulated disks and network. 'small-server': the shorter random runs of
+   * test/server, at a tenth of the time a seed, for what takes many seeds. 'raft': random clusters of the core alone, where a
    * seed takes some 30 ms; for what the server does not use (joint configurations) and what needs many elections.
    */
-  readonly finder: 'server' | 'raft';
+  readonly finder: 'server' | 'small-server' | 'raft';
   /** Found so soon that the short suite can look for it. */
   readonly quick?: true;
 }
@@ -181,7 +182,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'src/server/linearizable-reads.ts',
     find: 'this.#confirmed.length > 0 && this.#confirmed[0]!.index <= appliedIndex',
     replace: 'this.#confirmed.length > 0',
-    finder: 'server',
+    finder: 'small-server',
   },
   {
     name: 'read-confirmed-by-earlier-question',
@@ -243,7 +244,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'src/wal/snapshot-file.ts',
     find: '  await disk.syncDirectory(folder);\n',
     replace: '',
-    finder: 'server',
+    finder: 'small-server',
   },
   {
     name: 'log-overtakes-received-snapshot',
