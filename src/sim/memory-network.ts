@@ -50,6 +50,9 @@ const UNREACHABLE_REPORT_MS = 5;
 /** A connection that hangs is given up after so long. */
 const HANG_TIMEOUT_MS = 5_000;
 
+/** What takes longer to get through a narrow way does not fit into the sender's buffer: it is dropped, and the sender told. */
+const BACKLOG_MS_MAX = 5_000;
+
 /** How a way from one host to another is blocked: 'cut' is noticed at once, 'hung' only by a timeout. */
 export type Blockage = 'cut' | 'hung';
 
@@ -189,6 +192,10 @@ export class MemoryNetwork {
     }
     const wire = encodeMessage(message);
     const transferMs = wire.length / faults.bytesPerMs;
+    if (message.type !== 'snapshot' && from.backlogMs(to.name, this.#clock.nowMs) > BACKLOG_MS_MAX) {
+      this.#clock.schedule(UNREACHABLE_REPORT_MS, () => from.failed(message));
+      return;
+    }
     const lost = this.#random.next() < faults.loss || faults.drop(message, from.name, to.name);
     // The core stands any message twice but a proposal, which would be made twice; no connection between members doubles one.
     const copies = message.type !== 'propose' && this.#random.next() < faults.duplication ? 2 : 1;
@@ -314,6 +321,11 @@ class Host implements PeerNetwork {
 
   sent(message: Message): void {
     this.#run(() => this.#handlers?.onSnapshotSent(message.to, true));
+  }
+
+  /** How long what is on its way to `name` still needs. */
+  backlogMs(name: string, nowMs: number): number {
+    return (this.#lastArrivalMs.get(name) ?? nowMs) - nowMs;
   }
 
   /** When a message to `name` arrives that must not overtake those before it, and needs the way for `transferMs`. */

@@ -342,8 +342,11 @@ class Simulation {
         if (!host.isRunning) {
           return `${name} ${host.isDown ? 'down' : 'starting'}${this.#hosts.isLost(host) ? ', lost' : ''} ${host.failure?.message ?? host.stopReason?.kind ?? ''}`;
         }
-        const { role, term, commit, applied, lastIndex, confState } = host.opened!.raft.status();
-        return `${name} ${role} term ${term}, applied ${applied}, commit ${commit}, log to ${lastIndex}, ready ${host.ready}, voters ${confState.voters.length}`;
+        const { role, term, commit, applied, lastIndex, confState, progress } = host.opened!.raft.status();
+        const followers = [...progress].map(
+          ([id, { match, next, state }]) => `${id.toString(16).slice(0, 4)} ${state} ${match} next ${next}`,
+        );
+        return `${name} ${role} term ${term}, applied ${applied}, commit ${commit}, log to ${lastIndex}, ready ${host.ready}, voters ${confState.voters.length}${followers.length === 0 ? '' : ` (${followers.join(', ')})`}`;
       })
       .join('; ');
   }
