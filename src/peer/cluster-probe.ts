@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Clock } from '../ports/clock.ts';
 import { type ClusterProbe, PeerProbeError } from '../ports/peer-network.ts';
-import { parseId } from './id-text.ts';
+import { parseId } from '../wire/id-text.ts';
 import { decodeMembers } from './member-json.ts';
 import { OutgoingHttp, readText } from './outgoing-http.ts';
 

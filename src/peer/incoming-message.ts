@@ -1,26 +1,20 @@
 /** POST /raft: one message from a member that has no stream to us. 204 once raft has it. */
 import type { HttpExchange } from '../net/http-exchange.ts';
 import type { Message } from '../raft/types.ts';
+import { formatId } from '../wire/id-text.ts';
 import { decodeMessage } from '../wire/raftpb.ts';
-import { formatId } from './id-text.ts';
-import { addRemoteFromHeaders, type IncomingPeers } from './incoming-peers.ts';
-import { allowMethod, answerJson, answerText } from './peer-answers.ts';
+import type { IncomingPeers } from './incoming-peers.ts';
+import { admitPost } from './incoming-post.ts';
+import { answerJson, answerText } from './peer-answers.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
-import { refuseByHeaders } from './peer-headers.ts';
 
 export function handleMessage(
   environment: PeerEnvironment,
   peers: IncomingPeers,
   exchange: HttpExchange,
 ): void {
-  if (!allowMethod(exchange, 'POST')) return;
-  const headers = `X-Etcd-Cluster-Id: ${formatId(environment.clusterId)}\r\n`;
-  const refusal = refuseByHeaders(environment, peers.repeatedLog, (name) => exchange.header(name));
-  if (refusal !== undefined) {
-    answerText(exchange, 412, refusal, headers);
-    return;
-  }
-  addRemoteFromHeaders(peers, exchange);
+  const headers = admitPost(environment, peers, exchange);
+  if (headers === undefined) return;
   exchange.readBody(environment.limits.messageBytes, (body) => {
     const message = decode(environment, body);
     if (message === undefined) {

@@ -1,6 +1,6 @@
 import type { HttpExchange } from '../net/http-exchange.ts';
 import type { MemberId } from '../raft/types.ts';
-import { parseId } from './id-text.ts';
+import { parseId } from '../wire/id-text.ts';
 import type { Peer } from './peer.ts';
 import type { RepeatedLog } from './repeated-log.ts';
 

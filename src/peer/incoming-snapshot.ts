@@ -3,13 +3,14 @@
  * what an etcd member sends is refused before its database is read.
  */
 import type { HttpExchange } from '../net/http-exchange.ts';
+import { formatId, parseId } from '../wire/id-text.ts';
 import { decodeMessage } from '../wire/raftpb.ts';
-import { formatId, parseId } from './id-text.ts';
 import { deliver } from './incoming-message.ts';
-import { addRemoteFromHeaders, type IncomingPeers } from './incoming-peers.ts';
-import { allowMethod, answerJson, answerText } from './peer-answers.ts';
+import type { IncomingPeers } from './incoming-peers.ts';
+import { admitPost } from './incoming-post.ts';
+import { answerJson, answerText } from './peer-answers.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
-import { refuseByHeaders, SNAPSHOT_HEADER_LOWER, SNAPSHOT_KIND } from './peer-headers.ts';
+import { SNAPSHOT_HEADER_LOWER, SNAPSHOT_KIND } from './peer-headers.ts';
 import { SNAPSHOT_LENGTH_BYTES } from './snapshot-sender.ts';
 
 export function handleSnapshot(
@@ -17,14 +18,8 @@ export function handleSnapshot(
   peers: IncomingPeers,
   exchange: HttpExchange,
 ): void {
-  if (!allowMethod(exchange, 'POST')) return;
-  const headers = `X-Etcd-Cluster-Id: ${formatId(environment.clusterId)}\r\n`;
-  const refusal = refuseByHeaders(environment, peers.repeatedLog, (name) => exchange.header(name));
-  if (refusal !== undefined) {
-    answerText(exchange, 412, refusal, headers);
-    return;
-  }
-  addRemoteFromHeaders(peers, exchange);
+  const headers = admitPost(environment, peers, exchange);
+  if (headers === undefined) return;
   const sender = parseId(exchange.header('x-server-from'));
   const counters = sender === undefined ? undefined : peers.peer(sender)?.counters;
   const facts = { 'remote-snapshot-sender-id': sender === undefined ? '' : formatId(sender) };

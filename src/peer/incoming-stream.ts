@@ -1,7 +1,7 @@
 /** GET /raft/stream/<segment>/<id>: member <id> opens the stream on which we write to it. */
 import type { HttpExchange } from '../net/http-exchange.ts';
+import { formatId, parseId } from '../wire/id-text.ts';
 import { appendStream } from './append-stream.ts';
-import { formatId, parseId } from './id-text.ts';
 import type { IncomingPeers } from './incoming-peers.ts';
 import { messageStream } from './message-stream.ts';
 import { allowMethod, answerText } from './peer-answers.ts';

@@ -17,7 +17,7 @@ import type { PeerCertificate } from '../net/peer-certificate.ts';
 import type { PeerMember } from '../ports/peer-network.ts';
 import type { MemberId } from '../raft/types.ts';
 import { quoteGo } from '../wire/go-json.ts';
-import { formatId } from './id-text.ts';
+import { formatId } from '../wire/id-text.ts';
 import { handleMessage } from './incoming-message.ts';
 import type { IncomingPeers } from './incoming-peers.ts';
 import { handleSnapshot } from './incoming-snapshot.ts';

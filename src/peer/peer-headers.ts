@@ -11,7 +11,7 @@
  *                            which is how the two are told apart; see snapshot-sender.ts.
  */
 import type { MemberId } from '../raft/types.ts';
-import { formatId } from './id-text.ts';
+import { formatId } from '../wire/id-text.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
 import type { RepeatedLog } from './repeated-log.ts';
 import { versionConflict } from './server-version.ts';

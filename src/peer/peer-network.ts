@@ -19,8 +19,8 @@ import type {
   PeerTraffic,
 } from '../ports/peer-network.ts';
 import type { MemberId, Message } from '../raft/types.ts';
+import { formatId } from '../wire/id-text.ts';
 import { DeferredReports } from './deferred-reports.ts';
-import { formatId } from './id-text.ts';
 import { OutgoingHttp } from './outgoing-http.ts';
 import { Peer } from './peer.ts';
 import type { PeerCounters } from './peer-counters.ts';

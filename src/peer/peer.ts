@@ -8,8 +8,8 @@
 import type { HttpStream } from '../net/http-exchange.ts';
 import type { Log } from '../ports/log.ts';
 import type { MemberId, Message } from '../raft/types.ts';
+import { formatId } from '../wire/id-text.ts';
 import { appendStream } from './append-stream.ts';
-import { formatId } from './id-text.ts';
 import { LatencyStatistics } from './latency-statistics.ts';
 import { messageStream } from './message-stream.ts';
 import { PeerCounters } from './peer-counters.ts';

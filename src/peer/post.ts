@@ -1,5 +1,5 @@
 import type { MemberId } from '../raft/types.ts';
-import { formatId } from './id-text.ts';
+import { formatId } from '../wire/id-text.ts';
 import { readText } from './outgoing-http.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
 import { explainPreconditionFailed, requestHeaders } from './peer-headers.ts';

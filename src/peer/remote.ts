@@ -1,5 +1,5 @@
 import type { MemberId, Message } from '../raft/types.ts';
-import { formatId } from './id-text.ts';
+import { formatId } from '../wire/id-text.ts';
 import { PeerCounters } from './peer-counters.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
 import { PeerStatus } from './peer-status.ts';

@@ -7,7 +7,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Timer } from '../ports/clock.ts';
 import type { MemberId, Message } from '../raft/types.ts';
-import { formatId } from './id-text.ts';
+import { formatId } from '../wire/id-text.ts';
 import { readText } from './outgoing-http.ts';
 import type { PeerCounters } from './peer-counters.ts';
 import type { PeerEnvironment } from './peer-environment.ts';

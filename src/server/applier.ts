@@ -7,6 +7,7 @@ import type { PeerNetwork } from '../ports/peer-network.ts';
 import type { RaftNode } from '../raft/node.ts';
 import { type ConfChange, type Entry, type MemberId, NO_MEMBER, type Snapshot } from '../raft/types.ts';
 import type { V2Outcome, V2Store } from '../store/v2/types.ts';
+import { formatId } from '../wire/id-text.ts';
 import { decodeLogRequest } from '../wire/internal-raft-request.ts';
 import { tagOf, VARINT } from '../wire/protobuf.ts';
 import { decodeConfChange } from '../wire/raftpb.ts';
@@ -15,7 +16,6 @@ import { applyV2Request } from './apply-v2.ts';
 import type { ServerErrorCode, Submitted } from './contract.ts';
 import { serverError } from './errors.ts';
 import type { Cluster, MembershipChange } from './membership/cluster.ts';
-import { formatId } from './membership/member-id.ts';
 import type { Proposals, Proposed, Waiter } from './proposals.ts';
 
 export interface ApplierParts {

@@ -4,9 +4,9 @@ import type { Log } from '../ports/log.ts';
 import type { PeerNetwork } from '../ports/peer-network.ts';
 import type { RaftNode } from '../raft/node.ts';
 import { type MemberId, NO_MEMBER, type Role } from '../raft/types.ts';
+import { formatId } from '../wire/id-text.ts';
 import type { ServerErrorCode } from './contract.ts';
 import type { Cluster } from './membership/cluster.ts';
-import { formatId } from './membership/member-id.ts';
 import type { Timers } from './timers.ts';
 
 /** A member that starts waits this long for the first peer to answer before it stops hurrying its first election. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Member } from '../../src/server/contract.ts';
-import { computeClusterId, computeMemberId, formatId } from '../../src/server/membership/member-id.ts';
+import { computeClusterId, computeMemberId } from '../../src/server/membership/member-id.ts';
 import {
   decodeMember,
   encodeMember,
@@ -14,6 +14,7 @@ import {
   checkRemove,
   type Reachability,
 } from '../../src/server/membership/reconfigure-checks.ts';
+import { formatId } from '../../src/wire/id-text.ts';
 
 describe('ids', () => {
   it("are those that the walk-through's cluster printed", () => {

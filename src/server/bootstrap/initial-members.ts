@@ -1,7 +1,8 @@
 /** Who this member is and who the others are, before there is a log to ask. Pure. */
 import type { MemberId } from '../../raft/types.ts';
+import { formatId } from '../../wire/id-text.ts';
 import type { Member } from '../contract.ts';
-import { computeClusterId, computeMemberId, formatId } from '../membership/member-id.ts';
+import { computeClusterId, computeMemberId } from '../membership/member-id.ts';
 
 /** One entry of `--initial-cluster`. */
 export interface NamedUrls {

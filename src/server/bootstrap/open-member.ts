@@ -20,11 +20,12 @@ import type { DataLayout } from '../../wal/data-directory.ts';
 import { type OpenedLog, openNewest } from '../../wal/open-newest.ts';
 import { walExists } from '../../wal/read-log.ts';
 import type { Wal, WalOptions } from '../../wal/wal.ts';
+import { formatId } from '../../wire/id-text.ts';
 import { compareVersions } from '../cluster-version.ts';
 import type { Member } from '../contract.ts';
 import { DurableLog, type Retention } from '../durable-log.ts';
 import { CLUSTER_NAMESPACE, Cluster } from '../membership/cluster.ts';
-import { compareIds, formatId } from '../membership/member-id.ts';
+import { compareIds } from '../membership/member-id.ts';
 import { encodeMember } from '../membership/member-json.ts';
 import { forceNewCluster } from './force-new-cluster.ts';
 import {

@@ -12,8 +12,9 @@
  */
 import type { ConfChange, MemberId } from '../../raft/types.ts';
 import type { V2Node, V2Outcome, V2Store, V2Ttl } from '../../store/v2/types.ts';
+import { formatId } from '../../wire/id-text.ts';
 import type { Member, ServerErrorCode } from '../contract.ts';
-import { compareIds, formatId } from './member-id.ts';
+import { compareIds } from './member-id.ts';
 import {
   type Attributes,
   decodeAttributes,

@@ -28,11 +28,6 @@ export function compareIds(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** As etcd prints ids in JSON and paths: hexadecimal without leading zeros. */
-export function formatId(id: bigint): string {
-  return id.toString(16);
-}
-
 function firstEightBytes(hash: Uint8Array): bigint {
   return new DataView(hash.buffer, hash.byteOffset).getBigUint64(0);
 }
