@@ -1,10 +1,10 @@
 /** Which path reaches which endpoint, and as what; redirects as seen from etcd 3.4.23. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { cleanPath } from '../../src/api/http/clean-path.ts';
 import { unescapePercent } from '../../src/api/http/percent-encoding.ts';
 import { plainStorePath, storePathOf } from '../../src/api/v2/store-path.ts';
+import { fc } from '../support/fast-check.ts';
 import { createApi, told } from './support/api.ts';
 
 test('paths below /v2/keys as the store has them', () => {

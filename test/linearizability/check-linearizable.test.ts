@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { checkLinearizable } from '../../src/linearizability/check-linearizable.ts';
 import {
   type V2RegisterInput,
   type V2RegisterOutput,
   v2Register,
 } from '../../src/linearizability/v2-register.ts';
+import { fc } from '../support/fast-check.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { isLinearizableByTrying } from './brute-force.ts';
 import { type GeneratedHistory, generateHistory, type RegisterOperation } from './generated-history.ts';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { LatencyStatistics } from '../../src/peer/latency-statistics.ts';
 import { decodeMembers, encodeMembers } from '../../src/peer/member-json.ts';
 import { parseHealth } from '../../src/peer/prober.ts';
@@ -12,6 +11,7 @@ import { nodeClock } from '../../src/platform/node-clock.ts';
 import { Histogram } from '../../src/ports/histogram.ts';
 import type { PeerMember } from '../../src/ports/peer-network.ts';
 import { parseId } from '../../src/wire/id-text.ts';
+import { fc } from '../support/fast-check.ts';
 
 test('latency: mean, deviation and extremes equal those computed from all values', () => {
   fc.assert(

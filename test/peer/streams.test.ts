@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { AppendStreamDecoder, appendStream } from '../../src/peer/append-stream.ts';
 import { ItemReader } from '../../src/peer/item-reader.ts';
 import { MessageStreamDecoder, messageStream } from '../../src/peer/message-stream.ts';
 import type { Entry, Message } from '../../src/raft/types.ts';
+import { fc } from '../support/fast-check.ts';
 import { everyKind } from './every-kind.ts';
 import { plain } from './plain.ts';
 

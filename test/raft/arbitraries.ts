@@ -1,5 +1,5 @@
 /** Random raft values for property tests. */
-import fc from 'fast-check';
+
 import type {
   ConfChange,
   ConfChangeType,
@@ -11,6 +11,7 @@ import type {
   Message,
   Snapshot,
 } from '../../src/raft/types.ts';
+import { fc } from '../support/fast-check.ts';
 
 export const anyId: fc.Arbitrary<bigint> = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 export const anyIndex: fc.Arbitrary<number> = fc.nat({ max: Number.MAX_SAFE_INTEGER });

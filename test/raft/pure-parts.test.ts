@@ -1,7 +1,6 @@
 /** The parts of the core that are plain arithmetic or small structures, against models too naive to be wrong. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { ConfChangeError, changeConfiguration, checkedConfState } from '../../src/raft/configuration.ts';
 import { Inflights } from '../../src/raft/inflights.ts';
 import { InvariantError } from '../../src/raft/invariant.ts';
@@ -9,6 +8,7 @@ import { jointVote, majorityReached, majorityVote } from '../../src/raft/quorum.
 import { ENTRY_OVERHEAD_BYTES, RaftLog } from '../../src/raft/raft-log.ts';
 import type { ConfChangeType, ConfState, Entry } from '../../src/raft/types.ts';
 import { WriteQueue } from '../../src/raft/write-queue.ts';
+import { fc } from '../support/fast-check.ts';
 import { NO_CONF } from './member.ts';
 
 const NO_BYTES = new Uint8Array(0);

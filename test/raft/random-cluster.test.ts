@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { testSeed } from '../support/seeded-random.ts';
 import { RandomCluster, type RandomClusterOptions } from './random-cluster.ts';
 
 /** QUORATE_SEED=n runs that seed alone; QUORATE_RAFT_RUNS=n runs that many for each kind of cluster. */
@@ -72,7 +73,7 @@ const kinds: readonly (readonly [string, Omit<RandomClusterOptions, 'seed'>])[] 
 describe('random clusters stay safe and recover', () => {
   for (const [name, options] of kinds) {
     it(name, (t) => {
-      const first = asked === undefined ? Date.now() % 1_000_000_000 : Number(asked);
+      const first = testSeed();
       let commits = 0;
       let elections = 0;
       for (let seed = first; seed < first + (asked === undefined ? runs : 1); seed++) {

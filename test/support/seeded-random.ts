@@ -1,5 +1,6 @@
 /**
- * Randomness for whole-process tests: the seed is printed, QUORATE_SEED repeats a run's choices (not its timing).
+ * Randomness for tests. The short suite draws the same numbers in every run, so that a commit that passed goes on passing;
+ * QUORATE_FULL=1 draws fresh ones and prints the seed, with which QUORATE_SEED repeats a run's choices (not its timing).
  */
 
 import type { TestContext } from 'node:test';
@@ -24,10 +25,21 @@ export function seededRandom(seed: number): SeededRandom {
   return { seed, below, pick: (items) => items[below(items.length)]! };
 }
 
+/** The seed asked for, a fresh one at full length, or else the one of every run; below 2^32. */
+export function testSeed(): number {
+  const asked = process.env['QUORATE_SEED'];
+  if (asked !== undefined) return Number(asked);
+  return process.env['QUORATE_FULL'] === '1' ? Date.now() % 0x1_0000_0000 : 20261122;
+}
+
+/** The seed of one test, in the test's output. */
+export function printedSeed(t: TestContext): number {
+  const seed = testSeed();
+  t.diagnostic(`seed ${seed} (repeat with QUORATE_SEED=${seed})`);
+  return seed;
+}
+
 /** The generator of one test, its seed in the test's output. */
 export function testRandom(t: TestContext): SeededRandom {
-  const asked = process.env['QUORATE_SEED'];
-  const seed = asked === undefined ? Date.now() % 0x1_0000_0000 : Number(asked);
-  t.diagnostic(`seed ${seed} (repeat with QUORATE_SEED=${seed})`);
-  return seededRandom(seed);
+  return seededRandom(printedSeed(t));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { crc32c, crc32cCombine } from '../../src/wal/crc32c.ts';
+import { fc } from '../support/fast-check.ts';
 
 test('known values of CRC-32C (RFC 3720, B.4)', () => {
   assert.equal(crc32c(0, new TextEncoder().encode('123456789')), 0xe3069283);

@@ -4,23 +4,17 @@
  */
 
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import type { Entry, HardState } from '../../src/raft/types.ts';
 import { createMemoryDisk, type MemoryDisk } from '../../src/sim/memory-disk.ts';
 import { createWal } from '../../src/wal/create-wal.ts';
 import { type OpenedWal, openWal } from '../../src/wal/open-wal.ts';
 import { walExists } from '../../src/wal/read-log.ts';
 import type { WalBatch } from '../../src/wal/wal.ts';
+import { printedSeed } from '../support/seeded-random.ts';
 import { entry, FOLDER, METADATA, randomFrom, walOptions } from './wal-fixture.ts';
 
 const BEGINNING = { index: 0, term: 0 };
-
-function seedOf(t: TestContext): number {
-  const asked = process.env['QUORATE_SEED'];
-  const seed = asked === undefined ? Date.now() % 0x1_0000_0000 : Number(asked);
-  t.diagnostic(`seed ${seed} (repeat with QUORATE_SEED=${seed})`);
-  return seed;
-}
 
 interface Planned {
   readonly batch: WalBatch;
@@ -162,8 +156,8 @@ function check(opened: OpenedWal, planned: readonly Planned[], least: number, mo
 
 for (const how of ['crash', 'kill'] as const) {
   test(`${how} after every disk operation: nothing reported is lost, nothing is invented`, async (t) => {
-    const seed = seedOf(t);
-    const planned = plan(seed, 60);
+    const seed = printedSeed(t);
+    const planned = plan(seed, 100);
     let operations = 0;
     for (let finished = false; !finished; operations++) {
       const { disk, dead, survived } = dyingDisk(seed, operations, how);
@@ -199,12 +193,12 @@ for (const how of ['crash', 'kill'] as const) {
       ]);
     }
     t.diagnostic(`${operations} operations`);
-    assert.ok(operations > 100);
+    assert.ok(operations > 100, `only ${operations} moments tried`);
   });
 }
 
 test('random plans, each with power lost at a random moment', async (t) => {
-  const seed = seedOf(t);
+  const seed = printedSeed(t);
   const random = randomFrom(seed);
   const runs = Number(process.env['QUORATE_RUNS'] ?? 300);
   for (let i = 0; i < runs; i++) {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { DecodeError, Reader, tagOf, Writer } from '../../src/wire/protobuf.ts';
+import { fc } from '../support/fast-check.ts';
 
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import type { ConfState, Entry, Message, Snapshot } from '../../src/raft/types.ts';
 import { DecodeError } from '../../src/wire/protobuf.ts';
@@ -15,6 +14,7 @@ import {
   anyMessage,
   anySnapshot,
 } from '../raft/arbitraries.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** An independent implementation of Protocol Buffers, given every field that etcd writes. */
 const root = protobuf.loadSync(join(import.meta.dirname, '../../proto/raftpb.proto'));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { compareUtf8 } from '../../src/store/v2/utf8-order.ts';
 import { quoteGo, quoteGoKeepingBytes } from '../../src/wire/go-json.ts';
 import { Reader, Writer } from '../../src/wire/protobuf.ts';
 import { bytesOfText, textOfBytes } from '../../src/wire/utf8.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** Bytes as hostile as they come: characters of all lengths, whole, cut short and mixed with others. */
 const piece = fc.oneof(

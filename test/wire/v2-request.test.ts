@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { decodeLogRequest } from '../../src/wire/internal-raft-request.ts';
 import { DecodeError, Writer } from '../../src/wire/protobuf.ts';
@@ -13,6 +12,7 @@ import {
   type V2Request,
   v2Request,
 } from '../../src/wire/v2-request.ts';
+import { fc } from '../support/fast-check.ts';
 
 const root = protobuf.loadSync(join(import.meta.dirname, '../../proto/etcdserverpb-v2.proto'));
 const Oracle = root.lookupType('etcdserverpb.Request');

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { httpStatusOfV2Error, v2Error, v2ErrorKinds } from '../../../src/store/v2/errors.ts';
 import {
   EventEncoder,
@@ -14,6 +13,7 @@ import { formatRfc3339, parseRfc3339 } from '../../../src/store/v2/rfc3339.ts';
 import type { V2Event, V2Node } from '../../../src/store/v2/types.ts';
 import { compareUtf8 } from '../../../src/store/v2/utf8-order.ts';
 import { quoteGo } from '../../../src/wire/go-json.ts';
+import { fc } from '../../support/fast-check.ts';
 
 test('strings are escaped as Go escapes them', () => {
   const cases: readonly (readonly [text: string, quoted: string])[] = [

@@ -10,12 +10,12 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import fc from 'fast-check';
 import { httpStatusOfV2Error } from '../../../src/store/v2/errors.ts';
 import { encodeError, encodeEvent } from '../../../src/store/v2/event-encoder.ts';
 import { encodeStoreStats } from '../../../src/store/v2/store-stats.ts';
 import type { V2Outcome, V2Store } from '../../../src/store/v2/types.ts';
 import { createV2Store } from '../../../src/store/v2/v2-store.ts';
+import { fc } from '../../support/fast-check.ts';
 import { applyRequest, prevIndexOf, type Request, requestArbitrary } from './request.ts';
 
 const ETCD = '/usr/bin/etcd';

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { encodeEvent } from '../../../src/store/v2/event-encoder.ts';
 import { openListing, type V2Listing } from '../../../src/store/v2/listing.ts';
 import { createV2Store } from '../../../src/store/v2/v2-store.ts';
+import { fc } from '../../support/fast-check.ts';
 import { applyRequest, pathArbitrary, type Request, requestArbitrary } from './request.ts';
 
 const START_NS = 1_700_000_000_000_000_000n;

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { encodeError, encodeEvent } from '../../../src/store/v2/event-encoder.ts';
 import { hashV2Store } from '../../../src/store/v2/store-hash.ts';
 import type { V2Outcome } from '../../../src/store/v2/types.ts';
 import { createV2Store } from '../../../src/store/v2/v2-store.ts';
+import { fc } from '../../support/fast-check.ts';
 import { NaiveStore } from './naive-store.ts';
 import {
   applyRequest,

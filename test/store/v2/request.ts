@@ -3,8 +3,8 @@
  * apply step: prevExist, prevValue and prevIndex decide what a PUT or DELETE becomes.
  */
 
-import fc from 'fast-check';
 import type { V2Outcome, V2Store, V2Ttl } from '../../../src/store/v2/types.ts';
+import { fc } from '../../support/fast-check.ts';
 
 export interface Request {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'EXPIRE';

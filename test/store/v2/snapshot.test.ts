@@ -6,11 +6,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import fc from 'fast-check';
 import { V2SnapshotError } from '../../../src/store/v2/json-reader.ts';
 import { hashV2Store } from '../../../src/store/v2/store-hash.ts';
 import type { V2FrozenTree, V2Store } from '../../../src/store/v2/types.ts';
 import { createV2Store } from '../../../src/store/v2/v2-store.ts';
+import { fc } from '../../support/fast-check.ts';
 import { applyRequest, type Request, requestArbitrary } from './request.ts';
 
 const START_NS = 1_700_000_000_000_000_000n;

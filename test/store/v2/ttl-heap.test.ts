@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { DirNode, FileNode } from '../../../src/store/v2/tree-node.ts';
 import { type TtlEntry, TtlHeap } from '../../../src/store/v2/ttl-heap.ts';
+import { fc } from '../../support/fast-check.ts';
 
 const root = new DirNode('/', 0, 0, 0);
 
