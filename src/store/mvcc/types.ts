@@ -1,0 +1,138 @@
+/**
+ * What the multi-version store offers. It is a synchronous state machine over a `Backend`: the same requests in the same order give the same
+ * revisions, answers and HashKV on every member, and on etcd's.
+ *
+ * KeyValues travel encoded (`mvccpb.KeyValue`: 1 key, 2 create_revision, 3 mod_revision, 4 version, 5 value, 6 lease), because they are stored and sent like
+ * that: a range answers with slices of what the tables hold. They are valid until the present turn of the event loop ends.
+ */
+import type {
+  CompactionRequest,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+} from '../../wire/v3/kv-types.ts';
+
+/** An encoded mvccpb.KeyValue. */
+export type EncodedKeyValue = Uint8Array;
+
+export interface RangeResult {
+  readonly kind: 'range';
+  /** Store revision at the time of the read. */
+  readonly revision: number;
+  readonly kvs: readonly EncodedKeyValue[];
+  readonly more: boolean;
+  /** All keys in the range, whatever the limit. */
+  readonly count: number;
+}
+
+export interface PutResult {
+  readonly kind: 'put';
+  readonly revision: number;
+  readonly prevKv: EncodedKeyValue | undefined;
+}
+
+export interface DeleteRangeResult {
+  readonly kind: 'delete-range';
+  readonly revision: number;
+  readonly deleted: number;
+  /** Only if asked for. */
+  readonly prevKvs: readonly EncodedKeyValue[];
+}
+
+export interface TxnResult {
+  readonly kind: 'txn';
+  readonly revision: number;
+  readonly succeeded: boolean;
+  readonly responses: readonly OperationResult[];
+}
+
+export type OperationResult = RangeResult | PutResult | DeleteRangeResult | TxnResult;
+
+export type MvccErrorCode =
+  /** The revision asked for is below the compacted one. */
+  | 'compacted'
+  /** The revision asked for has not happened yet. */
+  | 'future-revision'
+  | 'key-not-found'
+  | 'lease-not-found';
+
+/** The texts that clients match are in api/v3. */
+export interface MvccError {
+  readonly kind: 'error';
+  readonly code: MvccErrorCode;
+}
+
+/** What the store needs to know of leases. The keys of a lease are kept by the store, in a table of its own. */
+export interface LeaseRegister {
+  exists(id: bigint): boolean;
+}
+
+export interface MvccEvent {
+  readonly type: 'put' | 'delete';
+  /** Of a delete: key and mod_revision only. */
+  readonly kv: EncodedKeyValue;
+  readonly key: Uint8Array;
+  /** The put created the key. */
+  readonly isCreate: boolean;
+}
+
+/** All events of one revision, in the order in which they were made. */
+export interface RevisionEvents {
+  readonly revision: number;
+  readonly events: readonly MvccEvent[];
+}
+
+export interface MvccStore {
+  /** The newest revision; 1 while nothing was ever written. */
+  readonly revision: number;
+  /** What was compacted away last: reads at this revision still work, below it they do not. -1: nothing ever was. */
+  readonly compactedRevision: number;
+
+  range(request: RangeRequest): RangeResult | MvccError;
+  put(request: PutRequest): PutResult | MvccError;
+  deleteRange(request: DeleteRangeRequest): DeleteRangeResult | MvccError;
+  txn(request: TxnRequest): TxnResult | MvccError;
+  /**
+   * Marks everything before `revision` as compacted at once; the rows go in slices (`compactSlice`). Errors: 'compacted' if it was before,
+   * 'future-revision'.
+   */
+  compact(request: CompactionRequest): { readonly kind: 'compacted' } | MvccError;
+  /** Does a slice of the pending compaction's work (well below 10 ms); true while more is left. */
+  compactSlice(): boolean;
+  /** Deletes the keys of a lease in one revision (in key order, as etcd's revoke); returns the revision after it. */
+  deleteLeaseKeys(lease: bigint): number;
+  /** The keys attached to a lease, in key order. */
+  leaseKeys(lease: bigint): Uint8Array[];
+  leaseOf(key: Uint8Array): bigint;
+
+  /** Called after every write that made a revision, in order, within the turn of the write. */
+  onRevision(listener: (events: RevisionEvents) => void): void;
+  /**
+   * History for watchers: events of whole revisions from `fromRevision` on, in order, at most about `bytesMax` of them (always at least one revision if
+   * there is one). `next`: where to go on; `revision + 1` when all was delivered.
+   */
+  eventsFrom(
+    fromRevision: number,
+    bytesMax: number,
+  ): { readonly batches: readonly RevisionEvents[]; readonly next: number } | MvccError;
+  /** The key's value just before `revision`, for prev_kv; undefined if there was none or it is compacted. */
+  valueBefore(key: Uint8Array, revision: number): EncodedKeyValue | undefined;
+
+  /** etcd's HashKV of all revisions up to `revision` (0: the newest), in slices. */
+  hashKv(revision: number): HashKvJob | MvccError;
+
+  /** Applied index and term of the log, kept in the same transactions as the data. */
+  readonly appliedIndex: number;
+  setApplied(index: number, term: number): void;
+
+  /** Number of keys at the newest revision, for metrics. */
+  readonly keyCount: number;
+}
+
+export interface HashKvJob {
+  /** A slice of the work; undefined while more is left. */
+  run():
+    | { readonly hash: number; readonly compactRevision: number; readonly hashRevision: number }
+    | undefined;
+}

@@ -1,0 +1,54 @@
+/**
+ * Watches on the multi-version store: one shared log of recent events, a cursor per watcher, fair turns for those that are behind. Pure: somebody
+ * calls `turn` when there is work.
+ */
+import type { EncodedKeyValue, RevisionEvents } from '../store/mvcc/types.ts';
+import type { KeyRange } from '../wire/v3/kv-types.ts';
+
+export interface WatchRequest extends KeyRange {
+  /** 0: from now on. Above the present revision: from then on. */
+  readonly startRevision: number;
+  readonly prevKv: boolean;
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+}
+
+export interface WatchEvent {
+  readonly type: 'put' | 'delete';
+  readonly kv: EncodedKeyValue;
+  readonly prevKv: EncodedKeyValue | undefined;
+}
+
+/** Whoever owns a watch. Events of one revision are never split between two calls. */
+export interface WatchSink {
+  /**
+   * `revision`: all events up to it that concern this watch have been delivered with this call. Returns false when its buffer is full: nothing more is delivered
+   * before `Watch.resume`.
+   */
+  events(events: readonly WatchEvent[], revision: number): boolean;
+  /** The revision to go on from was compacted away: the watch is over. */
+  compacted(compactRevision: number): void;
+}
+
+export interface Watch {
+  /** True while it holds everything up to the store's revision. */
+  readonly synced: boolean;
+  resume(): void;
+  cancel(): void;
+}
+
+export interface WatchHub {
+  watch(request: WatchRequest, sink: WatchSink): Watch;
+  /** To be called for every revision, in order. */
+  append(events: RevisionEvents): void;
+  /** A slice of delivery (well below 10 ms); true while more is left. */
+  turn(): boolean;
+  /** Called when `turn` has work again. */
+  onWork(callback: () => void): void;
+  /** Highest revision that has been offered to every synced watcher. */
+  readonly revision: number;
+  /** The store was replaced by a snapshot: every watcher goes on from where it was, by history. */
+  reset(): void;
+  readonly watchCount: number;
+  readonly slowWatchCount: number;
+}
