@@ -19,12 +19,26 @@ export interface Backend {
   readonly sizeInUseBytes: number;
   /** Gives free space back to the file system while requests are served. */
   defragment(): Promise<void>;
-  /** Replaces everything by what `fill` puts in (a snapshot from the leader); all or nothing across a crash. */
-  replace(entries: AsyncIterable<BackendEntry>): Promise<void>;
+  /**
+   * Prepares other content beside the present one (a snapshot from the leader), in the background; rejects if `entries` does or the disk is full, and then
+   * nothing is left of it. What was staged and never activated is gone after a restart.
+   */
+  stage(entries: AsyncIterable<readonly BackendEntry[]>): Promise<StagedContent>;
   /** Called once when a commit has failed: the member must stop. */
   onFailure(callback: (error: Error) => void): void;
   /** Commits and closes. */
   close(): Promise<void>;
+}
+
+export interface StagedContent {
+  /** Reads a key of the staged content, to decide whether it is wanted. */
+  get(table: string, key: Uint8Array): Uint8Array | undefined;
+  /**
+   * Replaces everything, synchronously and durably: once it returns, reads give the staged content, now and after any crash; tables that
+   * were opened before stay valid. What was written before and not committed is dropped. A commit in flight ends without effect.
+   */
+  activate(): void;
+  discard(): void;
 }
 
 export interface BackendEntry {
