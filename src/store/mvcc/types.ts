@@ -126,6 +126,9 @@ export interface MvccStore {
   readonly appliedIndex: number;
   setApplied(index: number, term: number): void;
 
+  /** The backend's content was replaced by a snapshot: reads revisions and the like again. Jobs begun before end with an error. */
+  reload(): void;
+
   /** Number of keys at the newest revision, for metrics. */
   readonly keyCount: number;
 }
