@@ -18,6 +18,7 @@ interface Parcel {
 
 export class BytePump {
   readonly #link: Link;
+  readonly #isForAppends: boolean;
   readonly #random: SeededRandom;
   readonly #source: Socket;
   readonly #sink: Socket;
@@ -27,8 +28,10 @@ export class BytePump {
   #lastDueMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(link: Link, source: Socket, sink: Socket, random: SeededRandom) {
+  /** @param isForAppends the leader's appends, and nothing else, come this way */
+  constructor(link: Link, source: Socket, sink: Socket, random: SeededRandom, isForAppends = false) {
     this.#link = link;
+    this.#isForAppends = isForAppends;
     this.#random = random;
     this.#source = source;
     this.#sink = sink;
@@ -46,7 +49,8 @@ export class BytePump {
   }
 
   #hold(bytes: Buffer | undefined): void {
-    const { delayMs, jitterMs, bytesPerSecond } = this.#link.state;
+    const { jitterMs, bytesPerSecond, appendDelayMs } = this.#link.state;
+    const delayMs = this.#link.state.delayMs + (this.#isForAppends ? appendDelayMs : 0);
     const length = bytes?.length ?? 0;
     const jitter = jitterMs > 0 ? this.#random.below(jitterMs) : 0;
     const ready = Math.max(this.#lastDueMs, performance.now() + delayMs + jitter);

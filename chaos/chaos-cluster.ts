@@ -13,6 +13,7 @@ import type { Program } from '../test/support/program.ts';
 import type { SeededRandom } from '../test/support/seeded-random.ts';
 import { until } from '../test/support/until.ts';
 import { expectStatus, V2Client } from '../test/support/v2-client.ts';
+import { ClockHistory } from './clock-history.ts';
 import { Links } from './link.ts';
 import { MemberClock } from './member-clock.ts';
 import { PeerProxy } from './peer-proxy.ts';
@@ -71,6 +72,7 @@ export class ChaosCluster {
   /** Removed from the cluster; their logs are still of interest. */
   readonly removed: ChaosMember[] = [];
   readonly links = new Links();
+  readonly clocks = new ClockHistory();
   readonly #options: ChaosClusterOptions;
   readonly #nameByPeerUrl = new Map<string, string>();
   #named = 0;
@@ -183,12 +185,24 @@ export class ChaosCluster {
   heal(): void {
     this.links.heal();
     for (const member of this.members) {
-      member.clock?.set(0);
+      this.setClock(member, 0);
       member.smallDisk?.free();
       member.slowDisk?.normal();
       if (member.process.isRunning) member.process.signal('SIGCONT');
-      else member.process.launch();
     }
+    this.launchStopped();
+  }
+
+  /** Starts what a fault has left stopped, or has ended itself. */
+  launchStopped(): void {
+    for (const member of this.members) if (!member.process.isRunning) member.process.launch();
+  }
+
+  /** Sets a member's wall clock off by so many seconds, if it has one of its own. */
+  setClock({ name, clock }: ChaosMember, offsetSeconds: number): void {
+    if (clock === undefined) return;
+    clock.set(offsetSeconds);
+    this.clocks.note(name, offsetSeconds, performance.now());
   }
 
   async end(): Promise<void> {

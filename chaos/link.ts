@@ -2,7 +2,8 @@
  * What the network does to the bytes one member sends another: one link for each ordered pair of members, so that a cable can be cut
  * in one direction only.
  *
- *   open     delivered after `delayMs` (plus up to `jitterMs`), at most `bytesPerSecond`
+ *   open     delivered after `delayMs` (plus up to `jitterMs`), at most `bytesPerSecond`; on the connection that carries the
+ *            leader's appends after `appendDelayMs` more
  *   hung     taken and kept until the link is open again, connections stay up: a pulled cable, a router that drops
  *   refused  connections are reset, new ones too: a firewall that rejects, a service that went away
  */
@@ -11,6 +12,7 @@ export interface LinkState {
   readonly mode: 'open' | 'hung' | 'refused';
   readonly delayMs: number;
   readonly jitterMs: number;
+  readonly appendDelayMs: number;
   readonly bytesPerSecond: number;
 }
 
@@ -18,6 +20,7 @@ export const openLink: LinkState = {
   mode: 'open',
   delayMs: 0,
   jitterMs: 0,
+  appendDelayMs: 0,
   bytesPerSecond: Number.POSITIVE_INFINITY,
 };
 

@@ -1,6 +1,6 @@
 /** A wall clock of its own for one member, which can be set while it runs: libfaketime, told through a file. The monotonic clock stays true. */
 
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Undefined if libfaketime is not installed. */
@@ -32,6 +32,8 @@ export class MemberClock {
 
   /** Off from the true time by so many seconds; noticed within a second. */
   set(offsetSeconds: number): void {
-    writeFileSync(this.#file, `${offsetSeconds < 0 ? '' : '+'}${offsetSeconds}s\n`);
+    // Never half a file: it is read at any time.
+    writeFileSync(`${this.#file}.new`, `${offsetSeconds < 0 ? '' : '+'}${offsetSeconds}s\n`);
+    renameSync(`${this.#file}.new`, this.#file);
   }
 }

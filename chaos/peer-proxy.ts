@@ -13,6 +13,7 @@ import { BytePump } from './byte-pump.ts';
 import type { Links } from './link.ts';
 
 const headBytesMax = 16 * 1024;
+const appendStream = 'GET /raft/stream/msgapp/';
 
 export interface PeerProxyOptions {
   /** The member behind the proxy. */
@@ -75,7 +76,9 @@ export class PeerProxy {
     const member = connect({ host: '127.0.0.1', port: memberPort, noDelay: true });
     this.#keep(member);
     new BytePump(there, socket, member, random).take(head);
-    new BytePump(back, member, socket, random);
+    // Whoever dials this stream is sent appends on it.
+    const isForAppends = head.toString('latin1', 0, appendStream.length) === appendStream;
+    new BytePump(back, member, socket, random, isForAppends);
     socket.resume();
   }
 

@@ -11,13 +11,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { renderHistory } from '../src/linearizability/render-history.ts';
-import { v2Register } from '../src/linearizability/v2-register.ts';
 import { needs } from '../test/support/needs.ts';
 import { etcd, type Program, underTest } from '../test/support/program.ts';
 import { findFaketime } from './member-clock.ts';
-import { type RoundFigures, type RoundResult, runRound } from './round.ts';
+import { addFigures, type Figures, type RoundResult, runRound } from './round.ts';
 import { slowDiskNeeds } from './slow-disk.ts';
+import { workloads } from './workloads.ts';
 
 const { values: asked } = parseArgs({
   options: {
@@ -62,7 +61,7 @@ for (const [what, why] of [
 
 const three: readonly Program[] = [underTest, underTest, underTest];
 const mixed: readonly Program[] = [underTest, underTest, etcd];
-const sum: Partial<Record<keyof RoundFigures, number>> = {};
+let sum: Figures = {};
 let rounds = 0;
 do {
   const roundSeed = (seed + rounds * seedStride) >>> 0;
@@ -77,6 +76,7 @@ do {
     seed: roundSeed,
     programs,
     snapshotCount,
+    workloads,
     // What is left over for one more round is not left over.
     faultsMs: left < 1.5 * roundMs ? left : roundMs,
     withSmallDisk: noSmallDisk === false,
@@ -87,8 +87,7 @@ do {
     },
   });
   rounds++;
-  for (const [name, figure] of Object.entries(result.figures) as [keyof RoundFigures, number][])
-    sum[name] = (sum[name] ?? 0) + figure;
+  sum = addFigures(sum, result.figures);
   console.log(figuresText(result.figures));
   if (result.faults.length > 0) {
     console.log(`FAILED in round ${rounds - 1} of seed ${seed}:`);
@@ -98,30 +97,18 @@ do {
   }
 } while (process.exitCode === undefined && performance.now() < endMs - roundMsMin);
 console.log(`${process.exitCode === undefined ? 'clean' : 'FAILED'}: ${rounds} rounds of seed ${seed}`);
-console.log(figuresText(sum as RoundFigures));
+console.log(figuresText(sum));
 
-function figuresText(figures: RoundFigures): string {
-  return (
-    `  ${figures.operations} writes and quorum reads, ${figures.staleReads} stale reads, ${figures.unanswered} unanswered; ` +
-    `${figures.changes} changes watched, ${figures.watchMoves} watches begun, ${figures.watchLosses} too late\n` +
-    `  ${figures.kills} kills, ${figures.pauses} pauses, ${figures.partitions} partitions, ${figures.slowLinks} slow links, ` +
-    `${figures.fullDisks} full disks, ${figures.slowDisks} slow disks, ${figures.clockChanges} clock changes, ` +
-    `${figures.replaced} members replaced; ${figures.linearizationSteps} steps of the linearizability checker`
-  );
+function figuresText(figures: Figures): string {
+  const shown = Object.entries(figures).map(([name, figure]) => `${figure} ${name}`);
+  return `  ${shown.join(', ')}`;
 }
 
 /** @returns the folder */
 function keepEvidence(result: RoundResult, roundSeed: number): string {
   const folder = join(asked.out, String(roundSeed));
   mkdirSync(folder, { recursive: true });
-  for (const [name, log] of result.logs) writeFileSync(join(folder, `${name}.log`), log);
   writeFileSync(join(folder, 'faults.txt'), `${result.faults.join('\n')}\n`);
-  const { operations, staleReads } = result.history;
-  const lines = [...operations, ...staleReads].map((operation) => JSON.stringify(operation));
-  writeFileSync(join(folder, 'history.jsonl'), `${lines.join('\n')}\n`);
-  const { linearizability } = result;
-  if (linearizability !== undefined && linearizability.result !== 'ok') {
-    writeFileSync(join(folder, 'history.html'), renderHistory(v2Register, linearizability.partition));
-  }
+  for (const [name, text] of result.evidence) writeFileSync(join(folder, name), text);
   return folder;
 }

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ChangeLog } from '../../chaos/change-log.ts';
-import type { Change } from '../../chaos/change-watcher.ts';
-import { checkHistory, type Leaves } from '../../chaos/check-history.ts';
-import { History, type RecordedOperation } from '../../chaos/history.ts';
+import { ChangeLog } from '../../chaos/v2/change-log.ts';
+import type { Change } from '../../chaos/v2/change-watcher.ts';
+import { checkHistory, type Leaves } from '../../chaos/v2/check-history.ts';
+import { History, type RecordedOperation } from '../../chaos/v2/history.ts';
 import type { V2RegisterInput, V2RegisterOutput } from '../../src/linearizability/v2-register.ts';
 
 const key = '/r/a';
@@ -34,8 +34,8 @@ const writeTwo = operation(
   12,
 );
 const readTwo = operation(4, { key, kind: 'get' }, { result: 'found', ...second }, 12);
-const changeOne: Change = { key, action: 'set', member: 'm0', ...first, previous: undefined };
-const changeTwo: Change = { key, action: 'set', member: 'm1', ...second, previous: first };
+const changeOne: Change = { key, action: 'set', member: 'm0', seenAtMs: 1, ...first, previous: undefined };
+const changeTwo: Change = { key, action: 'set', member: 'm1', seenAtMs: 3, ...second, previous: first };
 
 interface Seen {
   readonly operations: readonly RecordedOperation[];

@@ -119,6 +119,27 @@ test('a refused link resets what there is, and what comes', async (t) => {
   assert.equal(await read(last, head.length), head.toUpperCase());
 });
 
+test('late appends: the stream that carries them waits, other connections of the same members do not', async (t) => {
+  const { links, dial } = await echoing(t);
+  const appends = await dial();
+  const stream = head.replace('/raft/stream', '/raft/stream/msgapp/1');
+  appends.write(stream);
+  await read(appends, stream.length);
+  links.cut(['b'], ['a'], { appendDelayMs: 3_600_000 }, true);
+  let received = '';
+  appends.on('data', (text: string) => {
+    received += text;
+  });
+  appends.write('one');
+  // By the time two rounds on another connection of theirs are through, the answer to ours has come as far as it does.
+  const messages = await dial();
+  messages.write(head);
+  await read(messages, head.length);
+  messages.write('two');
+  assert.equal(await read(messages, 3), 'TWO');
+  assert.equal(received, '');
+});
+
 test('a slow link passes all of it on in the end', async (t) => {
   const { links, dial } = await echoing(t);
   links.cut(['a'], ['b'], { delayMs: 5, jitterMs: 20, bytesPerSecond: 100_000 });

@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { findFaketime } from '../../chaos/member-clock.ts';
 import { runRound } from '../../chaos/round.ts';
 import { slowDiskNeeds } from '../../chaos/slow-disk.ts';
+import { workloads } from '../../chaos/workloads.ts';
 import { needs } from '../support/needs.ts';
 import { isFullLength, underTest } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
@@ -20,6 +21,7 @@ test('a round of faults, and what was seen is linearizable', { skip: needs('quor
     seed,
     programs: [underTest, underTest, underTest],
     snapshotCount: 100,
+    workloads,
     faultsMs: isFullLength ? 120_000 : 10_000,
     withSmallDisk: needs('root', 'mount', 'umount') === false,
     withSlowDisk: slowDiskNeeds(tmpdir()) === false,
@@ -28,5 +30,7 @@ test('a round of faults, and what was seen is linearizable', { skip: needs('quor
   });
   t.diagnostic(JSON.stringify(figures));
   assert.deepEqual(faults, [], story.join('\n'));
-  assert.ok(figures.operations > 100 && figures.changes > 50, 'the clients got on');
+  // After each fault every workload has to write again, so there is something of each, however slow the machine is.
+  for (const name of ['writes', 'keys with a TTL', 'steps of the linearizability checker'])
+    assert.ok(figures[name]! > 0, `${name}: ${figures[name]}`);
 });

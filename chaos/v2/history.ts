@@ -1,8 +1,8 @@
 /** What all clients of one round have seen, and which keys they use: a few at a time, each left after some hundred operations. */
 
-import type { Operation } from '../src/linearizability/model.ts';
-import type { V2RegisterInput, V2RegisterOutput } from '../src/linearizability/v2-register.ts';
-import type { SeededRandom } from '../test/support/seeded-random.ts';
+import type { Operation } from '../../src/linearizability/model.ts';
+import type { V2RegisterInput, V2RegisterOutput } from '../../src/linearizability/v2-register.ts';
+import type { SeededRandom } from '../../test/support/seeded-random.ts';
 
 export interface RecordedOperation extends Operation<V2RegisterInput, V2RegisterOutput> {
   /** The member asked. */

@@ -10,13 +10,32 @@
 import { Agent, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { V2RegisterInput, V2RegisterOutput, V2Version } from '../src/linearizability/v2-register.ts';
-import type { SeededRandom } from '../test/support/seeded-random.ts';
+import type { V2RegisterInput, V2RegisterOutput, V2Version } from '../../src/linearizability/v2-register.ts';
+import type { SeededRandom } from '../../test/support/seeded-random.ts';
+import type { Target } from '../workload.ts';
 import type { History, RecordedOperation } from './history.ts';
 
-const answerBoundMs = 3_000;
-/** Longest pause between two requests; readers hurry, since what is stale is so for moments. */
-const thinkMsMax = { mixed: 40, reader: 16 };
+/** What a client is after, and how patient it is. Readers hurry, since what is stale is so for moments. */
+interface Temper {
+  /** Longest pause between two requests. */
+  readonly thinkMsMax: number;
+  readonly answerBoundMs: number;
+}
+
+/**
+ *   mixed   writes and reads, at whichever member serves well
+ *   reader  only reads. A client that writes soon hangs on a write where there is no quorum, and would not be there to see that a
+ *           member which has lost its leadership still answers reads
+ *   loyal   only quorum reads, always at the same place, whether it serves well or not, and gives up on each soon to ask the next: the one
+ *           who sees what a member says that has been cut off, or lags
+ */
+export type ClientKind = 'mixed' | 'reader' | 'loyal';
+
+const tempers: Readonly<Record<ClientKind, Temper>> = {
+  mixed: { thinkMsMax: 40, answerBoundMs: 3_000 },
+  reader: { thinkMsMax: 16, answerBoundMs: 3_000 },
+  loyal: { thinkMsMax: 24, answerBoundMs: 400 },
+};
 
 interface Answer {
   readonly status: number;
@@ -32,17 +51,16 @@ interface AnswerBody {
   readonly prevNode?: { readonly value?: string; readonly modifiedIndex: number };
 }
 
-export interface Target {
-  readonly name: string;
-  readonly clientUrl: string;
+export interface RecordedClientOptions {
+  readonly id: number;
+  readonly kind: ClientKind;
+  readonly history: History;
+  readonly random: SeededRandom;
+  readonly targets: () => readonly Target[];
 }
 
 export class RecordedClient {
-  readonly #id: number;
-  readonly #kind: 'mixed' | 'reader';
-  readonly #history: History;
-  readonly #random: SeededRandom;
-  readonly #targets: () => readonly Target[];
+  readonly #options: RecordedClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #indexSeenBy = new WeakMap<Socket, number>();
   /** What it last read or wrote of a key, to compare with. */
@@ -50,31 +68,23 @@ export class RecordedClient {
   #asked = 0;
   #isStopping = false;
 
-  /**
-   * @param kind a 'reader' only reads. A client that writes soon hangs on a write where there is no quorum, and would not be there to
-   *   see that a member which has lost its leadership still answers reads.
-   */
-  constructor(
-    id: number,
-    kind: 'mixed' | 'reader',
-    history: History,
-    random: SeededRandom,
-    targets: () => readonly Target[],
-  ) {
-    this.#id = id;
-    this.#kind = kind;
-    this.#history = history;
-    this.#random = random;
-    this.#targets = targets;
+  constructor(options: RecordedClientOptions) {
+    this.#options = options;
   }
 
   /** Asks until `stop`. @throws what it finds wrong itself. */
   async run(): Promise<void> {
-    let target = this.#random.pick(this.#targets());
+    const { id, kind, random, targets } = this.#options;
+    let target = random.pick(targets());
     while (!this.#isStopping) {
-      const isContent = await this.#ask(target);
-      if (!isContent || this.#random.below(25) === 0) target = this.#random.pick(this.#targets());
-      await pause(1 + this.#random.below(thinkMsMax[this.#kind]));
+      if (kind === 'loyal') target = targets()[id % targets().length]!;
+      const input = this.#draw();
+      const isContent = await this.#ask(target, input);
+      // Another member has to know at once of what one has acknowledged.
+      if (isContent && input.kind !== 'get' && random.below(3) === 0 && !this.#isStopping)
+        await this.#ask(random.pick(targets()), { key: input.key, kind: 'get' }, true);
+      if (!isContent || random.below(25) === 0) target = random.pick(targets());
+      await pause(1 + random.below(tempers[kind].thinkMsMax));
     }
     this.#agent.destroy();
   }
@@ -84,13 +94,13 @@ export class RecordedClient {
   }
 
   /** False if the member does not serve well now. */
-  async #ask(target: Target): Promise<boolean> {
-    const input = this.#draw();
-    const isStale = input.kind === 'get' && this.#random.below(3) === 0;
+  async #ask(target: Target, input: V2RegisterInput, mustBeFresh = false): Promise<boolean> {
+    const { id, kind, history, random } = this.#options;
+    const isStale = input.kind === 'get' && !mustBeFresh && kind !== 'loyal' && random.below(3) === 0;
     const calledAt = performance.now();
     const record = (output: V2RegisterOutput | undefined, etcdIndex: number): void => {
       const operation: RecordedOperation = {
-        client: this.#id,
+        client: id,
         member: target.name,
         input,
         output,
@@ -98,8 +108,8 @@ export class RecordedClient {
         answeredAt: output === undefined ? Number.POSITIVE_INFINITY : performance.now(),
         etcdIndex,
       };
-      if (isStale) this.#history.staleReads.push(operation);
-      else this.#history.operations.push(operation);
+      if (isStale) history.staleReads.push(operation);
+      else history.operations.push(operation);
     };
 
     let answer: Answer;
@@ -108,26 +118,26 @@ export class RecordedClient {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' && input.kind !== 'get')
         record(undefined, 0);
-      this.#history.unanswered++;
+      history.unanswered++;
       return false;
     }
     const body = parseBody(answer.text);
     if (body === undefined || answer.status >= 500) {
       if (input.kind !== 'get') record(undefined, 0);
-      this.#history.unanswered++;
+      history.unanswered++;
       return false;
     }
     const etcdIndex = body.errorCode === undefined ? answer.etcdIndex : (body.index ?? 0);
     const seen = this.#indexSeenBy.get(answer.socket) ?? 0;
     if (etcdIndex < seen) {
-      this.#history.fault(
-        `${target.name} went back from index ${seen} to ${etcdIndex} on one connection (client ${this.#id}, ${input.kind} ${input.key})`,
+      history.fault(
+        `${target.name} went back from index ${seen} to ${etcdIndex} on one connection (client ${id}, ${input.kind} ${input.key})`,
       );
     }
     this.#indexSeenBy.set(answer.socket, etcdIndex);
     const output = outputOf(input, answer.status, body);
     if (output === undefined) {
-      this.#history.fault(
+      history.fault(
         `unexpected answer of ${target.name} to ${input.kind} ${input.key}: ${answer.status} ${answer.text}`,
       );
       return false;
@@ -140,12 +150,12 @@ export class RecordedClient {
   }
 
   #draw(): V2RegisterInput {
-    const random = this.#random;
-    const key = this.#history.pickKey(random);
-    const value = `${this.#id}.${this.#asked++}`;
+    const { id, history, random } = this.#options;
+    const key = history.pickKey(random);
+    const value = `${id}.${this.#asked++}`;
     const known = this.#known.get(key);
     const kind = random.below(100);
-    if (kind < 45 || this.#kind === 'reader') return { key, kind: 'get' };
+    if (kind < 45 || this.#options.kind !== 'mixed') return { key, kind: 'get' };
     if (kind < 67 || known === undefined) return { key, kind: 'set', value };
     if (kind < 76) return { key, kind: 'compareAndSwap', prevValue: known.value, value };
     if (kind < 85) return { key, kind: 'compareAndSwap', prevIndex: known.index, value };
@@ -157,6 +167,7 @@ export class RecordedClient {
 
   #send(target: Target, input: V2RegisterInput, isStale: boolean): Promise<Answer> {
     const { method, query } = requestOf(input, isStale);
+    const { answerBoundMs } = tempers[this.#options.kind];
     const body = 'value' in input ? `value=${encodeURIComponent(input.value)}` : undefined;
     return new Promise((resolve, reject) => {
       const outgoing = request(

@@ -2,12 +2,12 @@
  * What must hold of a round's history, once the cluster has come to rest. Each check returns what it found wrong, in sentences.
  */
 
-import { type CheckResult, checkLinearizable } from '../src/linearizability/check-linearizable.ts';
+import { type CheckResult, checkLinearizable } from '../../src/linearizability/check-linearizable.ts';
 import {
   type V2RegisterInput,
   type V2RegisterOutput,
   v2Register,
-} from '../src/linearizability/v2-register.ts';
+} from '../../src/linearizability/v2-register.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { History, RecordedOperation } from './history.ts';
 

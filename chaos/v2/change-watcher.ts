@@ -1,13 +1,12 @@
 /**
- * Follows every change below the registers' folder from the first on: long polls with `waitIndex`, on whichever member answers, going
+ * Follows every change below a folder from the first on: long polls with `waitIndex`, on whichever member answers, going
  * on where the last event was. Members keep 1000 events; who falls behind that is told so (error 401), and the loss is recorded.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { SeededRandom } from '../test/support/seeded-random.ts';
-import { V2Client } from '../test/support/v2-client.ts';
-import { registersFolder } from './history.ts';
-import type { Target } from './recorded-client.ts';
+import type { SeededRandom } from '../../test/support/seeded-random.ts';
+import { V2Client } from '../../test/support/v2-client.ts';
+import type { Target } from '../workload.ts';
 
 export interface Change {
   readonly index: number;
@@ -18,6 +17,8 @@ export interface Change {
   readonly previous: { readonly value: string | undefined; readonly index: number } | undefined;
   /** Who told. */
   readonly member: string;
+  /** `performance.now()` when it was heard of. */
+  readonly seenAtMs: number;
 }
 
 interface EventBody {
@@ -37,12 +38,14 @@ export class ChangeWatcher {
   readonly losses: (readonly [number, number])[] = [];
   /** Times it went on at another member. */
   moves = 0;
+  readonly #folder: string;
   readonly #random: SeededRandom;
   readonly #targets: () => readonly Target[];
   #nextIndex: number;
   #isStopping = false;
 
-  constructor(fromIndex: number, random: SeededRandom, targets: () => readonly Target[]) {
+  constructor(folder: string, fromIndex: number, random: SeededRandom, targets: () => readonly Target[]) {
+    this.#folder = folder;
     this.#nextIndex = fromIndex;
     this.#random = random;
     this.#targets = targets;
@@ -72,7 +75,7 @@ export class ChangeWatcher {
     let event: EventBody;
     try {
       const answer = await client.get(
-        `/v2/keys${registersFolder}?wait=true&recursive=true&waitIndex=${this.#nextIndex}`,
+        `/v2/keys${this.#folder}?wait=true&recursive=true&waitIndex=${this.#nextIndex}`,
       );
       event = JSON.parse(answer.text) as EventBody;
     } catch {
@@ -95,6 +98,7 @@ export class ChangeWatcher {
       value: node.value,
       previous: prevNode === undefined ? undefined : { value: prevNode.value, index: prevNode.modifiedIndex },
       member,
+      seenAtMs: performance.now(),
     });
     this.#nextIndex = node.modifiedIndex + 1;
     return true;
