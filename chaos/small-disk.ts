@@ -21,10 +21,14 @@ export class SmallDisk {
     mounted.add(this);
   }
 
-  /** Leaves a page or two. */
+  /** Leaves a page or two, unless the member takes them meanwhile. */
   fill(): void {
     const { bavail, bsize } = statfsSync(this.folder);
-    writeFileSync(this.#filler, Buffer.alloc(Math.max(bavail * bsize - 8192, 0)));
+    try {
+      writeFileSync(this.#filler, Buffer.alloc(Math.max(bavail * bsize - 8192, 0)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
   }
 
   free(): void {
