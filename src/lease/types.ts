@@ -13,6 +13,21 @@ export interface Lease {
 
 export type LeaseErrorCode = 'lease-not-found' | 'lease-exists' | 'lease-ttl-too-large' | 'not-primary';
 
+/** The lease has run out and its revocation is on the way: answer when `whenEnded` calls. */
+export interface LeaseRunOut {
+  readonly runOut: true;
+}
+
+export interface RenewedLease {
+  /** Seconds. */
+  readonly ttl: number;
+  /**
+   * True while a checkpoint of the lease is in the log or on its way there: the caller proposes a checkpoint with remainingTtl 0 and answers the client only
+   * after it was applied, or else a later leader would end the lease before the time just promised. At most once an interval for any lease.
+   */
+  readonly mustResetCheckpoint: boolean;
+}
+
 export interface Lessor {
   /** Applied from the log. The granted TTL may be above the one asked for (the minimum is one and a half election timeouts, in whole seconds). */
   grant(id: bigint, ttl: number, nowMs: number): Lease | { readonly error: LeaseErrorCode };
@@ -30,8 +45,13 @@ export interface Lessor {
   demote(): void;
   readonly isPrimary: boolean;
   /** Only on the leader. Returns the TTL in seconds; the time begins anew. */
-  renew(id: bigint, nowMs: number): { readonly ttl: number } | { readonly error: LeaseErrorCode };
-  /** Whole seconds left, as etcd computes them; -1 if there is none. Only on the leader. */
+  renew(id: bigint, nowMs: number): RenewedLease | LeaseRunOut | { readonly error: LeaseErrorCode };
+  /**
+   * Calls once when the lease has been revoked ('lease-not-found') or when this member no longer leads ('not-primary'); at once if that is so already. A renewal
+   * that came too late waits here, as in etcd, so that "not found" means that the keys are gone, too.
+   */
+  whenEnded(id: bigint, callback: (error: 'lease-not-found' | 'not-primary') => void): void;
+  /** Whole seconds left, rounded towards zero as in etcd; not above 0 once the lease has run out and waits for its revocation. Only on the leader. */
   remaining(
     id: bigint,
     nowMs: number,
@@ -40,6 +60,8 @@ export interface Lessor {
   expired(nowMs: number, max: number): bigint[];
   /** Checkpoints to propose: of leases with a long TTL, every so often; at most `max`. */
   checkpointsDue(nowMs: number, max: number): { readonly id: bigint; readonly remainingTtl: number }[];
+  /** When `expired` or `checkpointsDue` has something next; undefined: nothing is foreseen. */
+  readonly nextDueMs: number | undefined;
   readonly count: number;
   /** Reads its table again: the backend's content was replaced by a snapshot. */
   reload(nowMs: number): void;
