@@ -46,7 +46,16 @@ function decode(environment: PeerEnvironment, body: Uint8Array): Message | undef
 }
 
 /** Hands the message to raft, or says why not in etcd's words. */
-export function deliver(environment: PeerEnvironment, message: Message, bytes: number): string | undefined {
+function deliver(environment: PeerEnvironment, message: Message, bytes: number): string | undefined {
+  const rejection = whyNot(environment, message);
+  if (rejection !== undefined) return rejection;
+  if (message.type === 'append') environment.receivedAppends.record(environment.clock.monotonicMs(), bytes);
+  environment.handlers().onMessage(message);
+  return undefined;
+}
+
+/** Why the message is not taken, in etcd's words; undefined if it is. */
+export function whyNot(environment: PeerEnvironment, message: Message): string | undefined {
   const { handlers, memberId, log } = environment;
   const facts = { 'remote-peer-id': formatId(message.from), 'message-type': message.type };
   if (handlers().isRemoved(message.from)) {
@@ -60,7 +69,5 @@ export function deliver(environment: PeerEnvironment, message: Message, bytes: n
     });
     return 'cannot process message to mismatch member';
   }
-  if (message.type === 'append') environment.receivedAppends.record(environment.clock.monotonicMs(), bytes);
-  handlers().onMessage(message);
   return undefined;
 }

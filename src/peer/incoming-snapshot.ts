@@ -1,14 +1,17 @@
 /**
- * POST /raft/snapshot: a snapshot from the leader, framed as snapshot-sender.ts draws it. Taken only without a v3 database;
- * what an etcd member sends is refused before its database is read.
+ * POST /raft/snapshot: a snapshot from the leader, framed as snapshot-sender.ts draws it. What an etcd member sends is refused before its
+ * database is read. The v3 state behind the message is never in memory as a whole.
  */
 import type { HttpExchange } from '../net/http-exchange.ts';
+import type { SnapshotMessage } from '../ports/peer-network.ts';
 import { formatId, parseId } from '../wire/id-text.ts';
 import { decodeMessage } from '../wire/raftpb.ts';
-import { deliver } from './incoming-message.ts';
+import { BodyChunks } from './body-chunks.ts';
+import { whyNot } from './incoming-message.ts';
 import type { IncomingPeers } from './incoming-peers.ts';
 import { admitPost } from './incoming-post.ts';
 import { answerJson, answerText } from './peer-answers.ts';
+import type { PeerCounters } from './peer-counters.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
 import { SNAPSHOT_HEADER_LOWER, SNAPSHOT_KIND } from './peer-headers.ts';
 import { SNAPSHOT_LENGTH_BYTES } from './snapshot-sender.ts';
@@ -48,85 +51,54 @@ export function handleSnapshot(
     settle(why);
     if (!exchange.closed) answerText(exchange, status, why, headers);
   };
-  collect(exchange, limits.snapshotBytes, (body) => {
-    if (typeof body === 'string') {
-      refuse(400, body);
+  const receive = async (): Promise<void> => {
+    const body = new BodyChunks(exchange);
+    const message = await readMessage(body, limits.snapshotBytes);
+    if (typeof message === 'string') {
+      refuse(400, message);
       return;
     }
-    if (counters !== undefined) counters.receivedBytes += body.length;
-    const decoded = decodeSnapshot(body);
-    if (typeof decoded === 'string') {
-      refuse(400, decoded);
+    log.info('receiving snapshot', { ...facts, 'incoming-snapshot-index': message.snapshot.metadata.index });
+    const rejection = whyNot(environment, message);
+    if (rejection !== undefined) {
+      settle(rejection);
+      answerJson(exchange, 403, `{"message":"${rejection}"}`, headers);
       return;
     }
-    log.info('received snapshot', {
-      ...facts,
-      'incoming-snapshot-index': decoded.snapshot.metadata.index,
-      'incoming-snapshot-message-size-bytes': body.length,
-    });
-    const rejection = deliver(environment, decoded, body.length);
-    settle(rejection);
-    if (rejection === undefined) exchange.send(204, headers, '');
-    else answerJson(exchange, 403, `{"message":"${rejection}"}`, headers);
-  });
+    await environment.handlers().onSnapshot(message, counted(body.rest(), counters));
+    log.info('received snapshot', { ...facts, 'incoming-snapshot-index': message.snapshot.metadata.index });
+    settle(undefined);
+    if (!exchange.closed) exchange.send(204, headers, '');
+  };
+  receive().catch((error: Error) => refuse(500, error.message));
 }
 
-function decodeSnapshot(body: Uint8Array) {
+/** The message, or what is wrong with it. */
+async function readMessage(body: BodyChunks, limitBytes: number): Promise<SnapshotMessage | string> {
+  const prefix = await body.take(SNAPSHOT_LENGTH_BYTES);
+  if (prefix === undefined) return UNEXPECTED_END;
+  const length = new DataView(prefix.buffer).getBigUint64(0);
+  if (length > BigInt(limitBytes)) {
+    return `failed to decode raft message (${length} bytes are more than the limit of ${limitBytes})`;
+  }
+  const bytes = await body.take(Number(length));
+  if (bytes === undefined) return UNEXPECTED_END;
   try {
-    const message = decodeMessage(body);
+    const message = decodeMessage(bytes);
     return message.type === 'snapshot' ? message : 'wrong raft message type';
   } catch (error) {
     return `failed to decode raft message (${(error as Error).message})`;
   }
 }
 
-/**
- * Reads the length and then exactly so many bytes into a buffer of that size: a snapshot is in memory once. Calls back with
- * what is wrong instead when the body is shorter, longer or beyond `limitBytes`; not at all when the client is gone.
- */
-function collect(
-  exchange: HttpExchange,
-  limitBytes: number,
-  done: (body: Uint8Array | string) => void,
-): void {
-  const prefix = new Uint8Array(SNAPSHOT_LENGTH_BYTES);
-  let prefixed = 0;
-  let body: Uint8Array | undefined;
-  let filled = 0;
-  let failure: string | undefined;
-  const take = (chunk: Uint8Array): void => {
-    let rest = chunk;
-    if (body === undefined) {
-      const part = rest.subarray(0, SNAPSHOT_LENGTH_BYTES - prefixed);
-      prefix.set(part, prefixed);
-      prefixed += part.length;
-      if (prefixed < SNAPSHOT_LENGTH_BYTES) return;
-      rest = rest.subarray(part.length);
-      const length = new DataView(prefix.buffer).getBigUint64(0);
-      if (length > BigInt(limitBytes)) {
-        failure = `failed to decode raft message (${length} bytes are more than the limit of ${limitBytes})`;
-        return;
-      }
-      body = new Uint8Array(Number(length));
-    }
-    if (rest.length > body.length - filled) {
-      failure = 'unexpected bytes after the snapshot message';
-      return;
-    }
-    body.set(rest, filled);
-    filled += rest.length;
-  };
-  exchange.streamBody(
-    (chunk) => {
-      if (failure === undefined) take(chunk);
-      return true;
-    },
-    (complete) => {
-      if (!complete) done('the body broke off');
-      else if (failure !== undefined) done(failure);
-      else if (body === undefined || filled < body.length)
-        done('failed to decode raft message (unexpected EOF)');
-      else done(body);
-    },
-  );
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  counters: PeerCounters | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    if (counters !== undefined) counters.receivedBytes += chunk.length;
+    yield chunk;
+  }
 }
+
+const UNEXPECTED_END = 'failed to decode raft message (unexpected EOF)';

@@ -9,6 +9,7 @@
  *   GET  /members                     the cluster's members
  *   POST /members/promote/<id>        makes a learner a voter
  *   GET  /version                     server and cluster version
+ *   other paths                       questions to the server above         incoming-question.ts
  *
  * Statuses, texts and headers are etcd's: members of either kind read them.
  */
@@ -20,6 +21,7 @@ import { quoteGo } from '../wire/go-json.ts';
 import { formatId } from '../wire/id-text.ts';
 import { handleMessage } from './incoming-message.ts';
 import type { IncomingPeers } from './incoming-peers.ts';
+import { handleQuestion } from './incoming-question.ts';
 import { handleSnapshot } from './incoming-snapshot.ts';
 import { handleStream } from './incoming-stream.ts';
 import { encodeMembers } from './member-json.ts';
@@ -78,7 +80,7 @@ export function peerHandler(
       handleStream(environment, peers, exchange, path.slice(STREAM_PREFIX.length));
     else if (path.startsWith(MEMBER_PROMOTE_PREFIX)) {
       promote(environment, source, exchange, path.slice(MEMBER_PROMOTE_PREFIX.length));
-    } else answerText(exchange, 404, '404 page not found');
+    } else handleQuestion(environment, exchange);
   };
 }
 

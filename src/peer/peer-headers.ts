@@ -7,7 +7,7 @@
  *   X-Etcd-Cluster-ID        its cluster; also in every answer
  *   X-Raft-To                id of the member asked (streams)
  *   X-PeerURLs               its own peer URLs, comma separated
- *   X-Quorate-Snapshot       'v2': it takes and sends snapshots without the v3 database. etcd knows nothing of this header,
+ *   X-Quorate-Snapshot       'v2+v3': it takes and sends snapshots with the v3 state in our own form. etcd knows nothing of this header,
  *                            which is how the two are told apart; see snapshot-sender.ts.
  */
 import type { MemberId } from '../raft/types.ts';
@@ -16,7 +16,7 @@ import type { PeerEnvironment } from './peer-environment.ts';
 import type { RepeatedLog } from './repeated-log.ts';
 import { versionConflict } from './server-version.ts';
 
-export const SNAPSHOT_KIND = 'v2';
+export const SNAPSHOT_KIND = 'v2+v3';
 /** In answers and requests alike. */
 export const SNAPSHOT_HEADER = 'X-Quorate-Snapshot';
 export const SNAPSHOT_HEADER_LOWER = 'x-quorate-snapshot';

@@ -13,10 +13,13 @@ import type { Clock, Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type {
   AppendTraffic,
+  PeerAnswer,
   PeerHandlers,
   PeerMember,
   PeerNetwork,
+  PeerQuestion,
   PeerTraffic,
+  SnapshotMessage,
 } from '../ports/peer-network.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import { formatId } from '../wire/id-text.ts';
@@ -79,6 +82,8 @@ export interface HttpPeerNetwork extends PeerNetwork {
 
 const HANDLERS_BEFORE_START: PeerHandlers = {
   onMessage() {},
+  onSnapshot: () => Promise.reject(new Error('the member is not running')),
+  onQuestion: (_method, _path, _body, reply) => reply(undefined),
   onUnreachable() {},
   onSnapshotSent() {},
   isRemoved: () => false,
@@ -203,6 +208,21 @@ class RaftHttpNetwork implements HttpPeerNetwork {
     }
     for (const peer of touched) peer.flush();
     touched.length = 0;
+  }
+
+  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
+    const peer = this.#state === 'started' ? this.#peers.get(message.to) : undefined;
+    if (peer !== undefined) peer.sendSnapshot(message, state);
+    else {
+      void state[Symbol.asyncIterator]().return?.();
+      this.#reports.snapshot(message.to, false);
+    }
+  }
+
+  ask(to: MemberId, question: PeerQuestion, done: (answer: PeerAnswer) => void): void {
+    const peer = this.#state === 'started' ? this.#peers.get(to) : undefined;
+    if (peer !== undefined) peer.ask(question, done);
+    else this.#environment.clock.defer(() => done({ status: undefined, reason: 'no such peer' }));
   }
 
   activeSinceMs(id: MemberId): number | undefined {

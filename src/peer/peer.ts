@@ -7,9 +7,11 @@
  */
 import type { HttpStream } from '../net/http-exchange.ts';
 import type { Log } from '../ports/log.ts';
+import type { PeerAnswer, PeerQuestion, SnapshotMessage } from '../ports/peer-network.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import { formatId } from '../wire/id-text.ts';
 import { appendStream } from './append-stream.ts';
+import { ask } from './ask.ts';
 import { LatencyStatistics } from './latency-statistics.ts';
 import { messageStream } from './message-stream.ts';
 import { PeerCounters } from './peer-counters.ts';
@@ -77,10 +79,18 @@ export class Peer {
 
   /** Takes a message; it leaves with the next `flush` at the latest. */
   send(message: Message): void {
-    if (message.type === 'snapshot') this.#snapshots.send(message);
-    else if (message.type === 'append' && this.#appendWriter.working) this.#appendWriter.queue(message);
+    if (message.type === 'append' && this.#appendWriter.working) this.#appendWriter.queue(message);
     else if (this.#messageWriter.working) this.#messageWriter.queue(message);
     else this.#pipeline.send(message);
+  }
+
+  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
+    this.#snapshots.send(message, state);
+  }
+
+  /** `done` comes once, never before this has returned. */
+  ask(question: PeerQuestion, done: (answer: PeerAnswer) => void): void {
+    ask(this.#environment, this.picker, question, done);
   }
 
   flush(): void {

@@ -1,3 +1,4 @@
+import type { ClientRequest } from 'node:http';
 import type { MemberId } from '../raft/types.ts';
 import { formatId } from '../wire/id-text.ts';
 import { readText } from './outgoing-http.ts';
@@ -13,6 +14,8 @@ export interface Post {
   readonly path: string;
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** Follows the body, piece by piece as the peer takes it; such a request is never made twice. */
+  readonly tail?: AsyncIterable<Uint8Array>;
   readonly silenceTimeoutMs: number;
 }
 
@@ -23,7 +26,7 @@ export interface Post {
 export function post(
   environment: PeerEnvironment,
   peer: { readonly id: MemberId; readonly picker: UrlPicker },
-  { path, contentType, body, silenceTimeoutMs }: Post,
+  { path, contentType, body, tail, silenceTimeoutMs }: Post,
   done: (failure: string | undefined) => void,
 ): () => void {
   const url = peer.picker.url;
@@ -43,7 +46,7 @@ export function post(
       headers: {
         ...requestHeaders(environment),
         'Content-Type': contentType,
-        'Content-Length': String(body.length),
+        ...(tail === undefined && { 'Content-Length': String(body.length) }),
       },
       dialTimeoutMs: environment.limits.dialTimeoutMs,
       silenceTimeoutMs,
@@ -51,7 +54,8 @@ export function post(
     let answered = false;
     request.on('error', (error: NodeJS.ErrnoException) => {
       // The peer closed an idle connection just as we took it: nothing was delivered, and a fresh connection tells the truth.
-      if (request.reusedSocket && !retried && !answered && !settled && error.code === 'ECONNRESET') {
+      const isStale = request.reusedSocket && error.code === 'ECONNRESET';
+      if (isStale && tail === undefined && !retried && !answered && !settled) {
         retried = true;
         current = open();
         return;
@@ -77,7 +81,14 @@ export function post(
         }
       });
     });
-    request.end(body);
+    if (tail === undefined) request.end(body);
+    else {
+      request.write(body);
+      pipeTail(tail, request).catch((error: Error) => {
+        settle(error.message);
+        request.destroy();
+      });
+    }
     return request;
   };
   let current = open();
@@ -85,4 +96,25 @@ export function post(
     settled = true;
     current.destroy();
   };
+}
+
+/** Ends early, and `tail` with it, when the request is over. */
+async function pipeTail(tail: AsyncIterable<Uint8Array>, request: ClientRequest): Promise<void> {
+  for await (const chunk of tail) {
+    if (request.destroyed) return;
+    if (!request.write(chunk)) await drained(request);
+  }
+  request.end();
+}
+
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      request.off('drain', go);
+      request.off('close', go);
+      resolve();
+    };
+    request.on('drain', go);
+    request.on('close', go);
+  });
 }

@@ -1,13 +1,14 @@
 /**
  * Sends snapshots to a peer.
  *
- *   POST /raft/snapshot   body: | length, 8 bytes big endian | raftpb.Message of type MsgSnap | v3 database, to the end |
+ *   POST /raft/snapshot   body: | length, 8 bytes big endian | raftpb.Message of type MsgSnap | v3 state, to the end |
  *
- * Our snapshots hold the v2 tree only and are sent without a database. An etcd member would take the missing one for an empty
- * one and serve an empty v3 store from then on, so a snapshot goes only to a peer that has said it understands this kind
+ * The message holds the v2 tree. Where etcd's database file would follow, ours sends the v3 state in a form of its own (see
+ * server/v3/state-stream.ts), which etcd can't read. So a snapshot goes only to a peer that has said it understands this kind
  * (peer-headers.ts); for any other peer it fails with an error in the log. Symmetrically we refuse etcd's.
  */
-import type { MemberId, Message } from '../raft/types.ts';
+import type { SnapshotMessage } from '../ports/peer-network.ts';
+import type { MemberId } from '../raft/types.ts';
 import { encodeMessage } from '../wire/raftpb.ts';
 import type { PeerCounters } from './peer-counters.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
@@ -42,7 +43,7 @@ export class SnapshotSender {
     this.#repeatedLog = new RepeatedLog(environment.clock);
   }
 
-  send(message: Message & { readonly type: 'snapshot' }): void {
+  send(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
     const { log, clock, limits } = this.#environment;
     const { id, counters, status } = this.#peer;
     const { index } = message.snapshot.metadata;
@@ -51,7 +52,8 @@ export class SnapshotSender {
       return;
     }
     const body = frame(encodeMessage(message));
-    const facts = { 'snapshot-index': index, bytes: body.length };
+    const counted = new CountedBytes(state);
+    const facts = { 'snapshot-index': index, 'message-bytes': body.length };
     log.info('sending snapshot', facts);
     counters.snapshotSendInFlight++;
     const startMs = clock.monotonicMs();
@@ -62,6 +64,7 @@ export class SnapshotSender {
         path: '/raft/snapshot',
         contentType: 'application/octet-stream',
         body,
+        tail: counted.read(),
         silenceTimeoutMs: limits.snapshotTimeoutMs,
       },
       (failure) => {
@@ -70,10 +73,10 @@ export class SnapshotSender {
         if (this.#closed) return;
         if (failure === undefined) {
           status.activate();
-          counters.sentBytes += body.length;
+          counters.sentBytes += body.length + counted.bytes;
           counters.snapshotSendSuccess++;
           counters.snapshotSendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
-          log.info('sent snapshot', facts);
+          log.info('sent snapshot', { ...facts, 'state-bytes': counted.bytes });
           this.#environment.reportSnapshot(id, true);
           return;
         }
@@ -96,7 +99,7 @@ export class SnapshotSender {
       // Raft tries again and again, and nothing has changed.
     } else if (this.#peer.hasAnswered) {
       this.#environment.log.error(
-        'cannot bring this peer up to date: it needs a snapshot and it runs etcd, which expects a v3 database with it; ' +
+        'cannot bring this peer up to date: it needs a snapshot and it runs etcd, which expects a database of its own kind with it; ' +
           'snapshots to and from etcd members are not supported yet',
         { 'snapshot-index': index },
       );
@@ -122,4 +125,20 @@ function frame(message: Uint8Array): Uint8Array {
   new DataView(body.buffer).setBigUint64(0, BigInt(message.length));
   body.set(message, SNAPSHOT_LENGTH_BYTES);
   return body;
+}
+
+class CountedBytes {
+  bytes = 0;
+  readonly #source: AsyncIterable<Uint8Array>;
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#source = source;
+  }
+
+  async *read(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of this.#source) {
+      this.bytes += chunk.length;
+      yield chunk;
+    }
+  }
 }

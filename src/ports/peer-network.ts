@@ -10,12 +10,41 @@ export interface PeerNetwork {
   addPeer(id: MemberId, urls: readonly string[]): void;
   updatePeer(id: MemberId, urls: readonly string[]): void;
   removePeer(id: MemberId): void;
-  /** Messages whose `to` is no known peer are dropped. A 'snapshot' message carries its data. Order a peer is kept. */
+  /** Messages whose `to` is no known peer are dropped. Snapshots go by `sendSnapshot`. Order a peer is kept. */
   send(messages: readonly Message[]): void;
+  /**
+   * A 'snapshot' message, which carries its data, and behind it the state of the v3 store as a stream. Its fate comes by `onSnapshotSent`. The stream
+   * is always read to its end or returned.
+   */
+  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void;
+  /** Asks one peer and calls back once; never before it has returned. */
+  ask(to: MemberId, question: PeerQuestion, done: (answer: PeerAnswer) => void): void;
   /** Monotonic time in milliseconds since which the peer has been reachable without a break; undefined while it is not. */
   activeSinceMs(id: MemberId): number | undefined;
   stop(): Promise<void>;
   readonly stats: PeerTraffic;
+}
+
+export type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;
+
+/** A question beside the stream of raft messages, in etcd's paths: `/leases`, `/leases/internal`, `/members/hashkv`. */
+export interface PeerQuestion {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly timeoutMs: number;
+}
+
+export type PeerAnswer =
+  | { readonly status: number; readonly body: Uint8Array }
+  | { readonly status: undefined; readonly reason: string };
+
+/** What a member answers to another's question. */
+export interface PeerReply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Uint8Array;
 }
 
 /** Figures for statistics; nothing depends on them. */
@@ -47,6 +76,18 @@ export interface AppendTraffic {
 
 export interface PeerHandlers {
   onMessage(message: Message): void;
+  /**
+   * A snapshot message and the state of the v3 store behind it. Resolves once it was taken (and nothing more of the stream is needed), rejects if it can't be;
+   * the sender is told which.
+   */
+  onSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Answers a question, once; undefined: there is nothing at this path. */
+  onQuestion(
+    method: string,
+    path: string,
+    body: Uint8Array,
+    reply: (reply: PeerReply | undefined) => void,
+  ): void;
   onUnreachable(id: MemberId): void;
   /** The fate of a snapshot message handed to `send`. */
   onSnapshotSent(id: MemberId, ok: boolean): void;

@@ -142,6 +142,7 @@ export class Server implements QuorateServer {
         log,
         snapshotCount: settings.snapshotCount,
         onSaved: parts.onSnapshotSaved,
+        state: noState,
         onFailure,
         wake,
       },
@@ -187,6 +188,11 @@ export class Server implements QuorateServer {
     const { network, raft, cluster, storage, clock } = this.#parts;
     network.start({
       onMessage: (message) => this.#replicator.step(message),
+      onSnapshot: async (message, state) => {
+        for await (const _ of state) throw new Error('this version takes no v3 state');
+        this.#replicator.step(message);
+      },
+      onQuestion: (_method, _path, _body, reply) => reply(undefined),
       onUnreachable: (id) => {
         raft.reportUnreachable(id);
         this.#replicator.wake();
@@ -428,3 +434,5 @@ export class Server implements QuorateServer {
     this.#onStop(reason);
   }
 }
+
+async function* noState(): AsyncGenerator<Uint8Array> {}

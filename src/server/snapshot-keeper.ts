@@ -36,6 +36,8 @@ export interface SnapshotKeeperParts {
   readonly snapshotCount: number;
   readonly onSaved: ((durationMs: number) => void) | undefined;
   readonly onFailure: (error: Error) => void;
+  /** The v3 state as it is now, for a peer: not older than any snapshot taken so far. */
+  readonly state: () => AsyncIterable<Uint8Array>;
   /** Runs raft after it was told something. */
   readonly wake: () => void;
 }
@@ -81,7 +83,11 @@ export class SnapshotKeeper {
   send(message: Extract<Message, { type: 'snapshot' }>): void {
     const { storage, network, raft, log } = this.#parts;
     storage.loadSnapshot(message.snapshot.metadata).then(
-      (data) => network.send([{ ...message, snapshot: { metadata: message.snapshot.metadata, data } }]),
+      (data) =>
+        network.sendSnapshot(
+          { ...message, snapshot: { metadata: message.snapshot.metadata, data } },
+          this.#parts.state(),
+        ),
       (error: Error) => {
         log.warn('a snapshot for a peer could not be read', { peer: message.to, error: error.message });
         raft.reportSnapshot(message.to, false);

@@ -8,11 +8,15 @@
 import type { Clock } from '../ports/clock.ts';
 import {
   type ClusterProbe,
+  type PeerAnswer,
   type PeerHandlers,
   type PeerMember,
   type PeerNetwork,
   PeerProbeError,
+  type PeerQuestion,
+  type PeerReply,
   type PeerTraffic,
+  type SnapshotMessage,
 } from '../ports/peer-network.ts';
 import type { Random } from '../ports/random.ts';
 import type { MemberId, Message } from '../raft/types.ts';
@@ -66,6 +70,8 @@ export class MemoryNetwork {
     snapshotCut: 0,
     drop: () => false,
   };
+  /** The host `name` asked the others something, and nobody answered; it learns of it next. */
+  onUnanswered: (name: string) => void = () => {};
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #hosts = new Map<string, Host>();
@@ -125,6 +131,11 @@ export class MemoryNetwork {
       const groupOf = (name: string): number => this.#groups.findIndex((group) => group.has(name));
       if (groupOf(from) !== groupOf(to)) return 'cut';
     }
+    return this.blockageOfWay(from, to);
+  }
+
+  /** Of one way, groups aside: those part members from each other, not from their clients. */
+  blockageOfWay(from: string, to: string): Blockage | undefined {
     return this.#blocked.size === 0 ? undefined : this.#blocked.get(`${from}>${to}`);
   }
 
@@ -148,6 +159,10 @@ export class MemoryNetwork {
     return undefined;
   }
 
+  #hostsAt(urls: readonly string[]): Host[] {
+    return [...this.#hosts.values()].filter(({ facts }) => facts.urls.some((url) => urls.includes(url)));
+  }
+
   isUp(host: Host): boolean {
     return this.#hosts.get(host.name) === host;
   }
@@ -156,15 +171,19 @@ export class MemoryNetwork {
   probe(name: string, clock: Clock): ClusterProbe {
     const ask = <T>(what: string, urls: readonly string[], timeoutMs: number, answer: (host: Host) => T) =>
       new Promise<T>((resolve, reject) => {
-        const host = this.hostAt(urls);
-        if (host !== undefined && this.reaches(name, host.name) && this.reaches(host.name, name)) {
+        const hosts = this.#hostsAt(urls);
+        const host = hosts.find((each) => this.reaches(name, each.name) && this.reaches(each.name, name));
+        if (host !== undefined) {
           clock.schedule(this.faults.delayMs, () => resolve(answer(host)));
           return;
         }
-        // Refused at once if nobody listens, in vain until the timeout if the way is cut.
-        const delayMs = host === undefined ? this.faults.delayMs : timeoutMs;
+        // Refused at once if nobody listens, in vain until the timeout if the ways are cut.
+        const delayMs = hosts.length === 0 ? this.faults.delayMs : timeoutMs;
         const failures = urls.map((url) => ({ url, reason: 'unreachable' }));
-        clock.schedule(delayMs, () => reject(new PeerProbeError(what, failures)));
+        clock.schedule(delayMs, () => {
+          this.onUnanswered(name);
+          reject(new PeerProbeError(what, failures));
+        });
       });
     return {
       members: (urls, timeoutMs) =>
@@ -176,8 +195,8 @@ export class MemoryNetwork {
     };
   }
 
-  /** Brings the message on its way. */
-  carry(from: Host, urls: readonly string[], message: Message): void {
+  /** Brings the message on its way; `state` follows a snapshot. */
+  carry(from: Host, urls: readonly string[], message: Message, state: Uint8Array = NO_STATE): void {
     const to = this.hostAt(urls);
     const { faults } = this;
     if (to === undefined || to.facts.memberId !== message.to || to.facts.clusterId !== from.facts.clusterId) {
@@ -191,7 +210,7 @@ export class MemoryNetwork {
       return;
     }
     const wire = encodeMessage(message);
-    const transferMs = wire.length / faults.bytesPerMs;
+    const transferMs = (wire.length + state.length) / faults.bytesPerMs;
     if (message.type !== 'snapshot' && from.backlogMs(to.name, this.#clock.nowMs) > BACKLOG_MS_MAX) {
       this.#clock.schedule(UNREACHABLE_REPORT_MS, () => from.failed(message));
       return;
@@ -207,12 +226,45 @@ export class MemoryNetwork {
       else arrivalMs = from.inOrder(to.name, arrivalMs, transferMs);
       this.#clock.schedule(arrivalMs - this.#clock.nowMs, () => {
         const arrives = !lost && this.isUp(to) && this.reaches(from.name, to.name);
-        if (arrives) to.arrive(from, decodeMessage(wire));
-        if (copy > 0 || !this.isUp(from)) return;
-        if (!arrives) from.failed(message);
-        else if (message.type === 'snapshot') from.sent(message);
+        const told = copy === 0 ? from : undefined;
+        if (!arrives) told?.failed(message);
+        else if (message.type === 'snapshot') to.arriveSnapshot(from, decodeMessage(wire), state, told);
+        else to.arrive(from, decodeMessage(wire));
       });
     }
+  }
+
+  /** Brings a question to whoever is member `to` at the URLs, and the answer back. Nobody there: known soon; ways that are cut: in vain until the timeout. */
+  question(
+    from: Host,
+    to: MemberId,
+    urls: readonly string[],
+    question: PeerQuestion,
+    done: (answer: PeerAnswer) => void,
+  ): void {
+    const clock = this.#clock;
+    let settled = false;
+    const settle = (answer: PeerAnswer): void => {
+      if (settled) return;
+      settled = true;
+      if (this.isUp(from)) from.hear(() => done(answer));
+    };
+    clock.schedule(question.timeoutMs, () => settle({ status: undefined, reason: 'no answer in time' }));
+    const host = this.hostAt(urls);
+    const passes = (way: readonly [Host, Host]): boolean =>
+      way.every((each) => this.isUp(each)) && this.reaches(way[0].name, way[1].name);
+    if (host === undefined || host.facts.memberId !== to) {
+      clock.schedule(UNREACHABLE_REPORT_MS, () => settle({ status: undefined, reason: 'unreachable' }));
+      return;
+    }
+    clock.schedule(this.faults.delayMs, () => {
+      if (!passes([from, host])) return;
+      host.asked(question, (reply) =>
+        clock.schedule(this.faults.delayMs, () => {
+          if (passes([host, from])) settle({ status: reply?.status ?? 404, body: reply?.body ?? NO_STATE });
+        }),
+      );
+    });
   }
 
   /** The way breaks before the message has arrived, and is repaired a little later. */
@@ -277,6 +329,28 @@ class Host implements PeerNetwork {
     }
   }
 
+  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
+    const urls = this.#peers.get(message.to);
+    const send = async (): Promise<void> => {
+      const bytes = await gather(state);
+      if (urls !== undefined && this.#network.isUp(this)) this.#network.carry(this, urls, message, bytes);
+    };
+    send().catch(() => this.failed(message));
+  }
+
+  ask(to: MemberId, question: PeerQuestion, done: (answer: PeerAnswer) => void): void {
+    this.#network.question(this, to, this.#peers.get(to) ?? [], question, done);
+  }
+
+  asked(question: PeerQuestion, reply: (reply: PeerReply | undefined) => void): void {
+    this.#run(() => this.#handlers?.onQuestion(question.method, question.path, question.body, reply));
+  }
+
+  /** The answer to a question of this host. */
+  hear(tell: () => void): void {
+    this.#run(tell);
+  }
+
   activeSinceMs(id: MemberId): number | undefined {
     const urls = this.#peers.get(id);
     const host = urls && this.#network.hostAt(urls);
@@ -293,15 +367,35 @@ class Host implements PeerNetwork {
     this.#run(() => this.#receive(from, message));
   }
 
+  /** `told`: who wants to know whether the snapshot was taken. */
+  arriveSnapshot(from: Host, message: Message, state: Uint8Array, told: Host | undefined): void {
+    this.#run(() => {
+      const handlers = this.#admit(from, message);
+      if (handlers === undefined || message.type !== 'snapshot') {
+        told?.failed(message);
+        return;
+      }
+      handlers.onSnapshot(message, inPieces(state)).then(
+        () => told?.sent(message),
+        () => told?.failed(message),
+      );
+    });
+  }
+
   #receive(from: Host, message: Message): void {
+    this.#admit(from, message)?.onMessage(message);
+  }
+
+  /** Undefined if messages of the sender are not taken. */
+  #admit(from: Host, message: Message): PeerHandlers | undefined {
     const handlers = this.#handlers;
-    if (handlers === undefined) return;
+    if (handlers === undefined) return undefined;
     if (handlers.isRemoved(message.from)) {
       if (this.#network.reaches(this.name, from.name)) from.refused();
-      return;
+      return undefined;
     }
     if (!this.#peers.has(message.from)) this.#remotes.set(message.from, from.facts.urls);
-    handlers.onMessage(message);
+    return handlers;
   }
 
   refused(): void {
@@ -313,6 +407,7 @@ class Host implements PeerNetwork {
   }
 
   failed(message: Message): void {
+    if (!this.#network.isUp(this)) return;
     this.#run(() => {
       if (message.type === 'snapshot') this.#handlers?.onSnapshotSent(message.to, false);
       this.#handlers?.onUnreachable(message.to);
@@ -320,6 +415,7 @@ class Host implements PeerNetwork {
   }
 
   sent(message: Message): void {
+    if (!this.#network.isUp(this)) return;
     this.#run(() => this.#handlers?.onSnapshotSent(message.to, true));
   }
 
@@ -343,3 +439,26 @@ class Host implements PeerNetwork {
 }
 
 const NO_TRAFFIC = { count: 0, packageRate: 0, bandwidthRate: 0 };
+
+async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    length += chunk.length;
+  }
+  const whole = new Uint8Array(length);
+  let filled = 0;
+  for (const part of parts) {
+    whole.set(part, filled);
+    filled += part.length;
+  }
+  return whole;
+}
+
+async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+}
+
+const PIECE_BYTES = 4096;
+const NO_STATE = new Uint8Array(0);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { type AddressInfo, createConnection } from 'node:net';
 import { test } from 'node:test';
+import type { PeerAnswer, SnapshotMessage } from '../../src/ports/peer-network.ts';
 import type { Entry, Message } from '../../src/raft/types.ts';
 import { autoTls } from './auto-tls.ts';
 import { everyKind } from './every-kind.ts';
@@ -228,7 +229,7 @@ test('a snapshot travels in a request of its own and its fate is reported', asyn
   const b = await startMember(t, B);
   await connect(a, b);
   const data = new Uint8Array(5_000_000).fill(9);
-  const message: Message = {
+  const message: SnapshotMessage = {
     type: 'snapshot',
     from: A,
     to: B,
@@ -242,22 +243,54 @@ test('a snapshot travels in a request of its own and its fate is reported', asyn
       },
     },
   };
-  a.network.send([message]);
+  let ended = 0;
+  async function* state(pieces: number): AsyncGenerator<Uint8Array> {
+    try {
+      for (let i = 0; i < pieces; i++) yield new Uint8Array(100_000).fill(i);
+    } finally {
+      ended++;
+    }
+  }
+  a.network.sendSnapshot(message, state(100));
   await a.until(() => a.events.includes(`snapshot ${B} sent`));
   assert.deepEqual(b.received.map(plain), [plain(message)]);
+  const expected = Buffer.concat(Array.from({ length: 100 }, (_, i) => Buffer.alloc(100_000, i)));
+  assert.ok(b.states[0]!.equals(expected), 'the state came as it was sent');
+  assert.equal(ended, 1);
   assert.equal(a.network.stats.counters().get(B)!.snapshotSendSuccess, 1);
   assert.equal(b.network.stats.counters().get(A)!.snapshotReceiveSuccess, 1);
   // To a peer that is not there it fails.
   await b.close();
-  a.network.send([message]);
+  a.network.sendSnapshot(message, state(100));
   await a.until(() => a.events.includes(`snapshot ${B} failed`));
+});
+
+test('a question is answered by the member asked, and by nobody when it is gone', async (t) => {
+  const a = await startMember(t, A);
+  const b = await startMember(t, B);
+  await connect(a, b);
+  const question = {
+    method: 'POST',
+    path: '/leases',
+    contentType: 'application/protobuf',
+    body: Buffer.from('how long?'),
+    timeoutMs: 5000,
+  } as const;
+  const ask = (path: string): Promise<PeerAnswer> =>
+    new Promise((resolve) => a.network.ask(B, { ...question, path }, resolve));
+  const answer = await ask('/leases');
+  assert.equal(answer.status, 200);
+  assert.equal(String(answer.status !== undefined && answer.body), 'POST /leases how long?');
+  assert.equal((await ask('/nowhere')).status, 404);
+  await b.close();
+  assert.equal((await ask('/leases')).status, undefined);
 });
 
 test('a snapshot is not sent to a peer that has not said it understands ours', async (t) => {
   const a = await startMember(t, A);
   a.network.addPeer(B, ['http://127.0.0.1:1']);
   const confState = { voters: [A], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
-  a.network.send([
+  a.network.sendSnapshot(
     {
       type: 'snapshot',
       from: A,
@@ -265,7 +298,8 @@ test('a snapshot is not sent to a peer that has not said it understands ours', a
       term: 1,
       snapshot: { data: new Uint8Array(1), metadata: { index: 1, term: 1, confState } },
     },
-  ]);
+    (async function* () {})(),
+  );
   assert.deepEqual(a.events, [], 'nothing is reported from inside send');
   await a.until(() => a.events.includes(`snapshot ${B} failed`));
   await a.log.line((line) => /it has not answered so far/.test(line.message));

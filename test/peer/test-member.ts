@@ -21,6 +21,8 @@ export interface TestMember {
   readonly listener: Listener;
   readonly log: RecordingLog;
   readonly received: Message[];
+  /** What came behind each snapshot message. */
+  readonly states: Buffer[];
   readonly removed: Set<MemberId>;
   readonly events: string[];
   /** Resolves once `condition` holds; looked at whenever something happens to this member. */
@@ -42,6 +44,7 @@ export async function startMember(
 ): Promise<TestMember> {
   const log = new RecordingLog();
   const received: Message[] = [];
+  const states: Buffer[] = [];
   const events: string[] = [];
   const removed = new Set<MemberId>();
   const waiting = new Set<() => void>();
@@ -81,6 +84,22 @@ export async function startMember(
       received.push(message);
       happened();
     },
+    async onSnapshot(message, state) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of state) chunks.push(chunk);
+      received.push(message);
+      states.push(Buffer.concat(chunks));
+      happened();
+    },
+    onQuestion(method, path, body, reply) {
+      if (path !== '/leases') reply(undefined);
+      else
+        reply({
+          status: 200,
+          contentType: 'text/plain',
+          body: Buffer.concat([Buffer.from(`${method} ${path} `), body]),
+        });
+    },
     onUnreachable(peer) {
       events.push(`unreachable ${peer}`);
       happened();
@@ -108,6 +127,7 @@ export async function startMember(
     listener,
     log,
     received,
+    states,
     removed,
     events,
     close,
