@@ -8,7 +8,7 @@ import type { RaftNode } from '../raft/node.ts';
 import { type ConfChange, type Entry, type MemberId, NO_MEMBER, type Snapshot } from '../raft/types.ts';
 import type { V2Outcome, V2Store } from '../store/v2/types.ts';
 import { formatId } from '../wire/id-text.ts';
-import { decodeLogRequest } from '../wire/internal-raft-request.ts';
+import { decodeLogRequest } from '../wire/v3/internal-raft-request.ts';
 import { tagOf, VARINT } from '../wire/protobuf.ts';
 import { decodeConfChange } from '../wire/raftpb.ts';
 import { decodeV2RequestId, type V2Request } from '../wire/v2-request.ts';
@@ -101,7 +101,7 @@ export class Applier {
     const decoded = decodeLogRequest(entry.data);
     if (decoded.kind === 'v3') {
       throw new Error(
-        `entry ${entry.index} of the log holds a v3 request (field ${decoded.field} of InternalRaftRequest), which this version cannot apply: ` +
+        `entry ${entry.index} of the log holds a v3 request (${decoded.request.kind}), which this version cannot apply: ` +
           'going on would make this member differ from the others; use only the v2 API in a cluster with this member, or remove it from the cluster',
       );
     }

@@ -281,6 +281,14 @@ export class Reader {
     return value;
   }
 
+  /** int64 as a number; what is beyond the safe integers becomes the nearest of them. */
+  varintClamped(): number {
+    this.#readVarint();
+    const value = (this.#high | 0) * 0x100000000 + this.#low;
+    if (value > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
+    return value < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : value;
+  }
+
   /** The low 32 bits as a signed number: int32 and enums. */
   varint32(): number {
     this.#readVarint();

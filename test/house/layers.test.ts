@@ -175,6 +175,7 @@ test('no file imports itself in a circle', () => {
 test('files stay small', () => {
   assert.deepEqual(
     faults((file) => {
+      if (file.path.startsWith('wire/generated/')) return [];
       const lines = file.text.split('\n').length - 1;
       return lines > 450 ? [`has ${lines} lines: split it by idea`] : [];
     }),

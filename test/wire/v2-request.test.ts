@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import protobuf from 'protobufjs';
-import { decodeLogRequest } from '../../src/wire/internal-raft-request.ts';
 import { DecodeError, Writer } from '../../src/wire/protobuf.ts';
 import {
   decodeV2Request,
@@ -10,13 +9,11 @@ import {
   encodeV2Request,
   type V2Method,
   type V2Request,
-  v2Request,
 } from '../../src/wire/v2-request.ts';
 import { fc } from '../support/fast-check.ts';
 
-const root = protobuf.loadSync(join(import.meta.dirname, '../../proto/etcdserverpb-v2.proto'));
+const root = protobuf.loadSync(join(import.meta.dirname, '../../proto/etcdserverpb/v2_request.proto'));
 const Oracle = root.lookupType('etcdserverpb.Request');
-const Envelope = root.lookupType('etcdserverpb.InternalRaftRequest');
 
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -86,21 +83,5 @@ describe('etcdserverpb.Request', () => {
   it('refuses an unknown method', () => {
     const bytes = Oracle.encode(Oracle.fromObject({ ID: 1, Method: 'PATCH', Path: '/1/a' })).finish();
     assert.throws(() => decodeV2Request(bytes), DecodeError);
-  });
-});
-
-describe('a log entry', () => {
-  it('is a v2 request, bare or wrapped, or a v3 request', () => {
-    const request = v2Request({ method: 'PUT', path: '/1/a', value: 'b' });
-    const bare = encodeV2Request(new Writer(), 7n, request);
-    assert.deepEqual(decodeLogRequest(bare), { kind: 'v2', id: 7n, request });
-
-    const wrapped = Envelope.encode(
-      Envelope.fromObject({ v2: Oracle.toObject(Oracle.decode(bare)) }),
-    ).finish();
-    assert.deepEqual(decodeLogRequest(wrapped), { kind: 'v2', id: 7n, request });
-
-    const put = Envelope.encode(Envelope.fromObject({ ID: 9, put: { key: 'a2V5', value: 'dg==' } })).finish();
-    assert.deepEqual(decodeLogRequest(put), { kind: 'v3', field: 4 });
   });
 });
