@@ -42,7 +42,7 @@ export interface ChaosClusterOptions {
   /** Draws how late each piece of a slow link arrives. */
   readonly ofLinks: SeededRandom;
   readonly flags: readonly string[];
-  /** The first Quorate member gets a disk that can be filled. */
+  /** The first Quorate member, or the first of all if there is none, gets a disk that can be filled. */
   readonly withSmallDisk: boolean;
   /** Those without a small disk get a throttle. */
   readonly withSlowDisk: boolean;
@@ -91,7 +91,7 @@ export class ChaosCluster {
     const isOurs = (program: Program): boolean => program.name === 'quorate';
     programs.forEach((program, at) => {
       cluster.#add(names[at]!, program, places[at]!, initial, 'new', {
-        smallDisk: options.withSmallDisk && at === programs.findIndex(isOurs),
+        smallDisk: options.withSmallDisk && at === Math.max(programs.findIndex(isOurs), 0),
         clock: at === programs.findLastIndex(isOurs),
       });
     });

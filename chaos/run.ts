@@ -1,7 +1,9 @@
 /**
- * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--quiet] [--out FOLDER]`: real servers under real faults, round after
- * round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries, and two Quorate
- * members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
+ * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--workloads v2,v3] [--programs A,B,C] [--quiet] [--out FOLDER]`: real servers
+ * under real faults, round after round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries,
+ * and two Quorate members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
+ *
+ * `--programs` takes other members instead: quorate, etcd, etcd-3.5 (which ETCD_REFERENCE_35 names). All of etcd's own try out a workload.
  *
  * A seed repeats the choice of faults and operations, not their timing. Exits 1 when a check fails; the logs, the history and, if it
  * is not linearizable, its picture are then in a folder.
@@ -22,6 +24,9 @@ const { values: asked } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    /** Of the APIs the members serve, those that are used. */
+    workloads: { type: 'string', default: 'v2' },
+    programs: { type: 'string' },
     'round-seconds': { type: 'string', default: '120' },
     quiet: { type: 'boolean', default: false },
     out: { type: 'string', default: join(tmpdir(), 'quorate-chaos-failures') },
@@ -39,7 +44,7 @@ function numberFrom(name: string, text: string): number {
   return number;
 }
 
-const missing = needs('quorate');
+const missing = asked.programs === undefined && needs('quorate');
 if (missing !== false) throw new Error(missing);
 const seed = asked.seed === undefined ? Date.now() % 0x1_0000_0000 : numberFrom('seed', asked.seed);
 const endMs = performance.now() + numberFrom('minutes', asked.minutes) * 60_000;
@@ -59,14 +64,33 @@ for (const [what, why] of [
   if (why !== false) console.log(`skipped: ${what}: ${why}`);
 }
 
+const known: readonly Program[] = [
+  underTest,
+  etcd,
+  { ...etcd, name: 'etcd-3.5', command: process.env['ETCD_REFERENCE_35'] ?? 'etcd-3.5' },
+];
+/** The one so called. @throws for a name that is none. */
+function programCalled(name: string): Program {
+  const program = known.find((each) => each.name === name);
+  if (program === undefined)
+    throw new Error(`--programs ${name}: none of ${known.map((each) => each.name).join(', ')}`);
+  const lacking = needs(program === underTest ? 'quorate' : program.command);
+  if (lacking !== false) throw new Error(`--programs ${name}: ${lacking}`);
+  return program;
+}
+const used = asked.workloads.split(',').flatMap((name) => {
+  if (name !== 'v2' && name !== 'v3') throw new Error(`--workloads ${name}: neither v2 nor v3`);
+  return workloads[name];
+});
+const chosen = asked.programs?.split(',').map(programCalled);
 const three: readonly Program[] = [underTest, underTest, underTest];
 const mixed: readonly Program[] = [underTest, underTest, etcd];
 let sum: Figures = {};
 let rounds = 0;
 do {
   const roundSeed = (seed + rounds * seedStride) >>> 0;
-  const isMixed = noEtcd === false && rounds % 3 === 2;
-  const programs = isMixed ? mixed : three;
+  const isMixed = chosen === undefined ? noEtcd === false && rounds % 3 === 2 : new Set(chosen).size > 1;
+  const programs = chosen ?? (isMixed ? mixed : three);
   const snapshotCount = isMixed ? 1_000_000 : [50, 300][rounds % 2]!;
   const left = Math.max(endMs - performance.now(), roundMsMin);
   console.log(
@@ -76,7 +100,7 @@ do {
     seed: roundSeed,
     programs,
     snapshotCount,
-    workloads,
+    workloads: used,
     // What is left over for one more round is not left over.
     faultsMs: left < 1.5 * roundMs ? left : roundMs,
     withSmallDisk: noSmallDisk === false,

@@ -1,7 +1,6 @@
 /** Faults of a member's machine: its disk, its clock, and itself lost and replaced. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { etcd, type Program, underTest } from '../../test/support/program.ts';
 import { V2Client } from '../../test/support/v2-client.ts';
 import { between, type FaultContext, isRunning, withMember } from './fault.ts';
 
@@ -70,9 +69,8 @@ export async function replace(context: FaultContext): Promise<void> {
     async (old) => {
       const isDead = random.below(2) === 0;
       // Its successor is of the same kind, so that a mixed cluster stays one.
-      const program: Program = old.process.program.name === etcd.name ? etcd : underTest;
       if (isDead) await old.process.kill();
-      const member = await cluster.replace(old, program);
+      const member = await cluster.replace(old, old.process.program);
       count('members replaced');
       say(`${old.name}${isDead ? ', which was dead,' : ''} replaced by ${member.name}`);
     },

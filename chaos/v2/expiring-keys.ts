@@ -2,11 +2,11 @@
 
 import { until } from '../../test/support/until.ts';
 import { etcdIndexOf, expectStatus, nodeOf, V2Client } from '../../test/support/v2-client.ts';
+import { checkExpiry } from '../check-expiry.ts';
+import type { KeyLife } from '../key-life.ts';
 import { restBoundMs, type Workload, type WorkloadContext } from '../workload.ts';
 import { agreedTree, filesBelow } from './agreed-tree.ts';
 import { ChangeWatcher } from './change-watcher.ts';
-import { checkExpiry } from './check-expiry.ts';
-import type { KeyLife } from './key-life.ts';
 import { expiringFolder, TtlClient } from './ttl-client.ts';
 
 const clientCount = 2;

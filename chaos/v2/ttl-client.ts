@@ -6,8 +6,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SeededRandom } from '../../test/support/seeded-random.ts';
 import { nodeOf, type V2Answer, V2Client } from '../../test/support/v2-client.ts';
+import type { GrowingLife } from '../key-life.ts';
 import type { Target } from '../workload.ts';
-import type { KeyLife, Lease, Sighting } from './key-life.ts';
 
 export const expiringFolder = '/ttl';
 
@@ -17,11 +17,6 @@ const ttlSecondsMax = 5;
 /** More than these are not made at a time: the older ones are prolonged or watched. */
 const keysAtATime = 12;
 const faultsKept = 20;
-
-export interface GrowingLife extends KeyLife {
-  readonly leases: Lease[];
-  readonly sightings: Sighting[];
-}
 
 export class TtlClient {
   readonly lives: GrowingLife[] = [];

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkExpiry } from '../../chaos/check-expiry.ts';
 import { ClockHistory } from '../../chaos/clock-history.ts';
-import { checkExpiry } from '../../chaos/v2/check-expiry.ts';
-import type { KeyLife, Lease, Sighting } from '../../chaos/v2/key-life.ts';
+import type { KeyLife, Lease, Sighting } from '../../chaos/key-life.ts';
 
 /** Made at 1000 for 2 s by m0, prolonged at 2000 for 3 s by m1: ends at 5000. */
 const made: Lease = {

@@ -21,7 +21,7 @@ test('a round of faults, and what was seen is linearizable', { skip: needs('quor
     seed,
     programs: [underTest, underTest, underTest],
     snapshotCount: 100,
-    workloads,
+    workloads: workloads.v2,
     faultsMs: isFullLength ? 120_000 : 10_000,
     withSmallDisk: needs('root', 'mount', 'umount') === false,
     withSlowDisk: slowDiskNeeds(tmpdir()) === false,

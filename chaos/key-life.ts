@@ -5,7 +5,7 @@
  * Every time is `performance.now()`.
  */
 
-/** A request that gives the key a new TTL: its creation, or a refresh. */
+/** A request that gives the key a new TTL: its creation, or a refresh; of a lease's keys its grant, or a keep-alive. */
 export interface Lease {
   readonly member: string;
   readonly ttlSeconds: number;
@@ -24,6 +24,11 @@ export interface Sighting {
   /** Of the last lease asked for before. */
   readonly leaseCount: number;
   readonly how: string;
+}
+
+export interface GrowingLife extends KeyLife {
+  readonly leases: Lease[];
+  readonly sightings: Sighting[];
 }
 
 export interface KeyLife {

@@ -8,7 +8,7 @@
  * That every key is gone in the end is asked of the tree, when the cluster has come to rest (expiring-keys.ts).
  */
 
-import type { ClockHistory } from '../clock-history.ts';
+import type { ClockHistory } from './clock-history.ts';
 import type { KeyLife, Lease, Sighting } from './key-life.ts';
 
 /** The clocks of one machine are one clock; this is for its rounding and for small corrections. */
