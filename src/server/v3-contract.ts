@@ -1,0 +1,115 @@
+/**
+ * The v3 half of what the replicated server offers to the protocol adapters in `api/`: nothing here knows of gRPC. Every `done` is called once,
+ * possibly before the call returns; what is read from `kv` inside it is of that moment.
+ */
+import type { MvccErrorCode, MvccStore, OperationResult } from '../store/mvcc/types.ts';
+import type { WatchHub } from '../watch/types.ts';
+import type { V3Request } from '../wire/v3/kv-types.ts';
+import type { ServerError, Submitted } from './contract.ts';
+
+/** Why applying a request changed nothing; the texts that clients match are in `api/v3/errors.ts`. */
+export type V3ErrorCode =
+  | MvccErrorCode
+  | 'lease-exists'
+  | 'lease-ttl-too-large'
+  /** The quota is used up: only deletes, compactions, lease revokes and reads go on. */
+  | 'no-space'
+  /** A member's data was found to be corrupt. */
+  | 'corrupt'
+  /** Not built yet: auth's requests. */
+  | 'unimplemented';
+
+export interface V3Failure {
+  readonly kind: 'error';
+  readonly code: V3ErrorCode;
+}
+
+export interface AlarmMember {
+  readonly memberId: bigint;
+  /** As numbered by etcd (AlarmType in wire/v3/kv-types.ts). */
+  readonly alarm: number;
+}
+
+/** What applying a request gave. */
+export type V3Outcome =
+  | OperationResult
+  | { readonly kind: 'compaction'; readonly revision: number }
+  | { readonly kind: 'lease-grant'; readonly id: bigint; readonly ttl: number; readonly revision: number }
+  | { readonly kind: 'lease-revoke'; readonly revision: number }
+  | { readonly kind: 'alarm'; readonly alarms: readonly AlarmMember[]; readonly revision: number }
+  | { readonly kind: 'none'; readonly revision: number }
+  | V3Failure;
+
+/** A request as the client encoded it, so that it needs no encoding for the log: the bytes of the message named by `V3Request.kind`. */
+export type EncodedRequest = Uint8Array;
+
+export interface LeaseTimes {
+  /** Seconds left; -1: there is no such lease. */
+  readonly ttl: number;
+  readonly grantedTtl: number;
+  readonly keys: readonly Uint8Array[];
+}
+
+export interface MemberStatus {
+  /** etcd's version that is announced. */
+  readonly version: string;
+  readonly dbSizeBytes: number;
+  readonly dbSizeInUseBytes: number;
+  readonly leader: bigint;
+  readonly raftIndex: number;
+  readonly raftTerm: number;
+  readonly raftAppliedIndex: number;
+  /** etcd's texts, e.g. 'etcdserver: no leader', 'memberID:1 alarm:NOSPACE '. */
+  readonly errors: readonly string[];
+  readonly isLearner: boolean;
+  readonly quotaBytes: number;
+}
+
+export interface HashResult {
+  readonly hash: number;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly hashRevision: number;
+}
+
+export type V3Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: ServerError | V3Failure };
+
+export interface V3Server {
+  readonly kv: MvccStore;
+  readonly watches: WatchHub;
+
+  /**
+   * Replicates a request and calls back with what applying it gave. The quota is checked before. Nothing of `request` is kept after the call. `encoded`
+   * saves encoding what the client has sent encoded already; it is copied.
+   */
+  propose(
+    request: V3Request,
+    encoded: EncodedRequest | undefined,
+    done: (outcome: Submitted<V3Outcome>) => void,
+  ): void;
+  /**
+   * As `propose` of a compaction; with `physical` it calls back only once the rows are gone, too.
+   */
+  compact(revision: number, physical: boolean, done: (outcome: Submitted<V3Outcome>) => void): void;
+
+  /** Chooses the id if it is 0n. */
+  grantLease(id: bigint, ttl: number, done: (outcome: Submitted<V3Outcome>) => void): void;
+  /** Asks the leader, wherever it is. */
+  renewLease(id: bigint, done: (answer: V3Answer<{ readonly ttl: number }>) => void): void;
+  leaseTimes(id: bigint, withKeys: boolean, done: (answer: V3Answer<LeaseTimes>) => void): void;
+  leases(done: (answer: V3Answer<readonly bigint[]>) => void): void;
+
+  alarms(): readonly AlarmMember[];
+  status(): MemberStatus;
+  /** etcd's HashKV at a revision, 0: the newest. */
+  hashKv(revision: number, done: (answer: V3Answer<HashResult>) => void): void;
+  /** etcd's Hash of the whole backend. */
+  hash(done: (answer: V3Answer<HashResult>) => void): void;
+  defragment(done: (answer: V3Answer<undefined>) => void): void;
+  /** Everything, as a file that `etcdctl snapshot` knows; the total size comes with every chunk. */
+  snapshotFile(): AsyncIterable<{ readonly bytes: Uint8Array; readonly remainingBytes: number }>;
+  /** Hands leadership over; only the leader can ('not-leader' otherwise). */
+  moveLeader(target: bigint, done: (answer: V3Answer<undefined>) => void): void;
+}

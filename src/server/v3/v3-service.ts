@@ -1,0 +1,343 @@
+/**
+ * The v3 half of the server: requests into the log and out of it again, and the work that goes on beside them (leases that run out, rows that
+ * compactions have left, watchers, alarms, comparisons with other members).
+ */
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { PeerNetwork, PeerReply } from '../../ports/peer-network.ts';
+import type { MemberId } from '../../raft/types.ts';
+import type { MvccStore } from '../../store/mvcc/types.ts';
+import type { WatchHub } from '../../watch/types.ts';
+import { Writer } from '../../wire/protobuf.ts';
+import { decodeLogRequest, encodeV3, encodeV3Raw, V3_FIELD } from '../../wire/v3/internal-raft-request.ts';
+import { AlarmAction, AlarmType, type V3Request } from '../../wire/v3/kv-types.ts';
+import type { ServerError, ServerErrorCode, Submitted } from '../contract.ts';
+import { serverError } from '../errors.ts';
+import type { Leadership } from '../leadership.ts';
+import type { Cluster } from '../membership/cluster.ts';
+import { Proposals, type RequestIds, type Waiter } from '../proposals.ts';
+import type { Timers } from '../timers.ts';
+import type {
+  AlarmMember,
+  EncodedRequest,
+  HashResult,
+  LeaseTimes,
+  V3Answer,
+  V3Outcome,
+  V3Server,
+} from '../v3-contract.ts';
+import { AutoCompaction, type AutoCompactionSettings } from './auto-compaction.ts';
+import { CorruptionCheck } from './corruption-check.ts';
+import { answerHashQuestion, computeHashKv, HASH_PATH } from './hashes.ts';
+import { LEASE_SWEEP_INTERVAL_MS, LeaseKeeper } from './lease-keeper.ts';
+import { LeaseService } from './lease-service.ts';
+import { Quota } from './quota.ts';
+import { Slices } from './slices.ts';
+import { V3Applier } from './v3-applier.ts';
+import type { V3State } from './v3-state.ts';
+
+export interface V3Settings {
+  /** `--quota-backend-bytes`: 0 is the default, below 0 none. */
+  readonly quotaBytes: number;
+  readonly autoCompaction: AutoCompactionSettings;
+  /** Between two comparisons of all members by the leader; 0: none. */
+  readonly corruptionCheckIntervalMs: number;
+}
+
+export interface V3ServiceParts {
+  readonly settings: V3Settings;
+  readonly state: V3State;
+  readonly self: MemberId;
+  readonly cluster: Cluster;
+  readonly network: PeerNetwork;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly ids: RequestIds;
+  readonly leadership: Leadership;
+  readonly electionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly isLeader: () => boolean;
+  readonly isStopped: () => boolean;
+  /** Queues an entry for the log; false when the queue is full. */
+  readonly replicate: (data: Uint8Array, startedMs: number) => boolean;
+  readonly awaitReadIndex: (done: (error: ServerError | undefined) => void) => void;
+  readonly onFailure: (error: Error) => void;
+}
+
+type Done = (outcome: Submitted<V3Outcome>) => void;
+
+const ALARM_SWEEP_INTERVAL_MS = 1_000;
+/** Asking a peer that hashes a large store takes its time. */
+const HASH_TIMEOUT_MS = 60_000;
+
+export class V3Service
+  implements Omit<V3Server, 'status' | 'hash' | 'defragment' | 'snapshotFile' | 'moveLeader'>
+{
+  readonly kv: MvccStore;
+  readonly watches: WatchHub;
+  readonly quota: Quota;
+  readonly leaseService: LeaseService;
+  readonly corruption: CorruptionCheck;
+  readonly #parts: V3ServiceParts;
+  readonly #applier: V3Applier;
+  readonly #proposals = new Proposals<Uint8Array, Submitted<V3Outcome>>();
+  readonly #writer = new Writer();
+  readonly #keeper: LeaseKeeper;
+  readonly #compaction: Slices;
+  readonly #delivery: Slices;
+  readonly #autoCompaction: AutoCompaction;
+  /** Waiting for the rows of a compaction to be gone. */
+  #physical: (() => void)[] = [];
+  #alarmProposed = false;
+
+  constructor(parts: V3ServiceParts) {
+    const { state, settings, clock, timers, log, onFailure, network, leadership, self, cluster } = parts;
+    this.#parts = parts;
+    this.kv = state.kv;
+    this.watches = state.watches;
+    this.quota = new Quota(settings.quotaBytes, () => state.backend.sizeInUseBytes);
+    this.#compaction = new Slices({
+      clock,
+      work: () => state.kv.compactSlice(),
+      onIdle: () => this.#compacted(),
+      onFailure,
+    });
+    this.#delivery = new Slices({ clock, work: () => state.watches.turn(), onFailure });
+    state.watches.onWork(() => this.#delivery.wake());
+    state.backend.onFailure(onFailure);
+    this.#applier = new V3Applier({
+      state,
+      cluster,
+      monotonicMs: () => clock.monotonicMs(),
+      onCompaction: () => this.#compaction.wake(),
+      onAlarm: (alarm, raised) => this.#onAlarm(alarm, raised),
+    });
+    this.#keeper = new LeaseKeeper({
+      lessor: state.lessor,
+      monotonicMs: () => clock.monotonicMs(),
+      electionTimeoutMs: parts.electionTimeoutMs,
+      propose: (request) => this.#replicate(request, undefined, () => {}),
+    });
+    this.leaseService = new LeaseService({
+      lessor: state.lessor,
+      kv: state.kv,
+      network,
+      clock,
+      timers,
+      leader: () => leadership.leader,
+      self,
+      requestTimeoutMs: parts.requestTimeoutMs,
+      awaitReadIndex: parts.awaitReadIndex,
+      propose: (request, done) => this.#replicate(request, undefined, done),
+      timeoutCode: (startedMs) => leadership.timeoutCode(startedMs),
+    });
+    this.corruption = new CorruptionCheck({
+      self,
+      kv: state.kv,
+      cluster,
+      network,
+      clock,
+      log,
+      timeoutMs: HASH_TIMEOUT_MS,
+    });
+    this.#autoCompaction = new AutoCompaction({
+      settings: settings.autoCompaction,
+      clock,
+      timers,
+      log,
+      revision: () => state.kv.revision,
+      isLeader: parts.isLeader,
+      compact: (revision, done) =>
+        this.compact(revision, false, (outcome) =>
+          done(outcome.ok && (outcome.value.kind !== 'error' || outcome.value.code === 'compacted')),
+        ),
+    });
+  }
+
+  start(): void {
+    const { timers, settings } = this.#parts;
+    timers.every(LEASE_SWEEP_INTERVAL_MS, () => this.#keeper.sweep());
+    timers.every(ALARM_SWEEP_INTERVAL_MS, () => this.#sweepAlarms());
+    if (settings.corruptionCheckIntervalMs > 0) {
+      timers.every(settings.corruptionCheckIntervalMs, () => this.#checkCorruption());
+    }
+    this.#autoCompaction.start();
+    // What a restart has interrupted.
+    this.#compaction.wake();
+  }
+
+  stop(): void {
+    this.#compaction.stop();
+    this.#delivery.stop();
+  }
+
+  /** Requests that wait for their entry. */
+  get pending(): number {
+    return this.#proposals.size;
+  }
+
+  leadershipChanged(term: number): void {
+    this.#keeper.leadership(this.#parts.isLeader(), term);
+  }
+
+  propose(request: V3Request, encoded: EncodedRequest | undefined, done: Done): void {
+    if (!this.quota.fits(request)) {
+      this.#raiseNoSpace();
+      done({ ok: true, value: { kind: 'error', code: 'no-space' } });
+      return;
+    }
+    this.#replicate(request, encoded, done);
+  }
+
+  compact(revision: number, physical: boolean, done: Done): void {
+    this.#replicate({ kind: 'compaction', request: { revision, physical } }, undefined, (outcome) => {
+      if (!physical || !outcome.ok || outcome.value.kind === 'error') {
+        done(outcome);
+        return;
+      }
+      this.#physical.push(() => {
+        this.#parts.state.backend.commit().then(() => done(outcome), this.#parts.onFailure);
+      });
+      this.#compaction.wake();
+    });
+  }
+
+  grantLease(id: bigint, ttl: number, done: Done): void {
+    let chosen = id;
+    // Positive, as etcd chooses them; clients print them in hexadecimal.
+    while (chosen === 0n) chosen = BigInt.asUintN(63, this.#parts.ids.next());
+    this.propose({ kind: 'lease-grant', request: { id: chosen, ttl } }, undefined, done);
+  }
+
+  renewLease(id: bigint, done: (answer: V3Answer<{ readonly ttl: number }>) => void): void {
+    this.leaseService.renew(id, done);
+  }
+
+  leaseTimes(id: bigint, withKeys: boolean, done: (answer: V3Answer<LeaseTimes>) => void): void {
+    this.leaseService.times(id, withKeys, done);
+  }
+
+  leases(done: (answer: V3Answer<readonly bigint[]>) => void): void {
+    this.leaseService.list(done);
+  }
+
+  alarms(): readonly AlarmMember[] {
+    return this.#parts.state.alarms.list();
+  }
+
+  hashKv(revision: number, done: (answer: V3Answer<HashResult>) => void): void {
+    computeHashKv(this.kv, this.#parts.clock, revision, done);
+  }
+
+  /** A question of another member; undefined: nothing is at this path. */
+  answer(
+    method: string,
+    path: string,
+    body: Uint8Array,
+    reply: (reply: PeerReply | undefined) => void,
+  ): void {
+    if (path === HASH_PATH) answerHashQuestion(this.kv, this.#parts.clock, method, body, reply);
+    else if (!this.leaseService.answer(method, path, body, reply)) reply(undefined);
+  }
+
+  /** Applies a v3 entry of this member or another; `index` tells whether the backend held it before a restart. */
+  apply(data: Uint8Array, id: bigint | undefined, index: number): void {
+    const waiter = id === undefined ? undefined : this.#takeWaiter(id, data);
+    const decoded = decodeLogRequest(data);
+    if (decoded.kind !== 'v3') throw new Error(`entry ${index} holds no v3 request`);
+    const outcome = this.#applier.apply(decoded.request, index > this.kv.appliedIndex);
+    waiter?.done({ ok: true, value: outcome });
+  }
+
+  /** Everything up to `index` was applied in this turn, and some of it was v3. */
+  applied(index: number, term: number): void {
+    if (index > this.kv.appliedIndex) this.kv.setApplied(index, term);
+  }
+
+  /** The state was replaced by a snapshot. */
+  replaced(): void {
+    this.#compaction.wake();
+    this.#delivery.wake();
+  }
+
+  failStartedBefore(startedMs: number, codeFor: (startedMs: number) => ServerErrorCode): number {
+    const overdue = this.#proposals.takeStartedBefore(startedMs);
+    for (const waiter of overdue) {
+      waiter.done({ ok: false, error: serverError(codeFor(waiter.startedMs)) });
+    }
+    return overdue.length;
+  }
+
+  #replicate(request: V3Request, encoded: EncodedRequest | undefined, done: Done): void {
+    const { ids, clock, replicate, isStopped } = this.#parts;
+    if (isStopped()) {
+      done({ ok: false, error: serverError('stopped') });
+      return;
+    }
+    const id = ids.next();
+    const startedMs = clock.monotonicMs();
+    const data =
+      encoded === undefined || request.kind === 'auth'
+        ? encodeV3(id, request, this.#writer)
+        : encodeV3Raw(id, V3_FIELD[request.kind], encoded, this.#writer);
+    if (!replicate(data, startedMs)) {
+      done({ ok: false, error: serverError('too-many-requests') });
+      return;
+    }
+    this.#proposals.register(id, data, startedMs, done);
+  }
+
+  /** As for v2 requests: the id alone is no proof. */
+  #takeWaiter(id: bigint, data: Uint8Array): Waiter<Uint8Array, Submitted<V3Outcome>> | undefined {
+    const waiter = this.#proposals.peek(id);
+    if (waiter === undefined || !sameBytes(waiter.request, data)) return undefined;
+    return this.#proposals.take(id);
+  }
+
+  #compacted(): void {
+    for (const done of this.#physical.splice(0)) done();
+  }
+
+  #raiseNoSpace(): void {
+    const { self, state } = this.#parts;
+    if (this.#alarmProposed || state.alarms.hasOf(self, AlarmType.noSpace)) return;
+    this.#proposeAlarm(AlarmAction.activate, self, AlarmType.noSpace);
+  }
+
+  #sweepAlarms(): void {
+    const { self, state } = this.#parts;
+    if (this.#alarmProposed || !state.alarms.hasOf(self, AlarmType.noSpace) || !this.quota.hasRoomAgain)
+      return;
+    this.#proposeAlarm(AlarmAction.deactivate, self, AlarmType.noSpace);
+  }
+
+  #checkCorruption(): void {
+    if (!this.#parts.isLeader() || this.#parts.state.alarms.has(AlarmType.corrupt)) return;
+    this.corruption.periodic((suspect) => {
+      if (suspect !== undefined) this.#proposeAlarm(AlarmAction.activate, suspect, AlarmType.corrupt);
+    });
+  }
+
+  #proposeAlarm(action: number, memberId: bigint, alarm: number): void {
+    this.#alarmProposed = true;
+    this.#replicate({ kind: 'alarm', request: { action, memberId, alarm } }, undefined, () => {
+      this.#alarmProposed = false;
+    });
+  }
+
+  #onAlarm({ memberId, alarm }: AlarmMember, raised: boolean): void {
+    this.#parts.log.warn(raised ? 'alarm raised' : 'alarm disarmed', {
+      alarm: alarm === AlarmType.noSpace ? 'NOSPACE' : 'CORRUPT',
+      from: memberId.toString(16),
+    });
+  }
+}
+
+/** On a leader they are the same array. */
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

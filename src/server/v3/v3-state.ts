@@ -1,0 +1,44 @@
+/** The v3 half of a member's state: everything that lives in the backend, opened together and replaced together. */
+import { createLessor } from '../../lease/create-lessor.ts';
+import type { Lessor } from '../../lease/types.ts';
+import type { Backend, StagedContent } from '../../ports/backend.ts';
+import { createMvccStore } from '../../store/mvcc/create-mvcc-store.ts';
+import type { MvccStore } from '../../store/mvcc/types.ts';
+import { createWatchHub } from '../../watch/create-watch-hub.ts';
+import type { WatchHub } from '../../watch/types.ts';
+import { Alarms } from './alarms.ts';
+
+export interface V3StateOptions {
+  /** Leases shorter than this are granted this; seconds. */
+  readonly minLeaseTtlSeconds: number;
+  readonly checkpointIntervalMs: number;
+}
+
+export class V3State {
+  readonly backend: Backend;
+  readonly kv: MvccStore;
+  readonly lessor: Lessor;
+  readonly watches: WatchHub;
+  readonly alarms: Alarms;
+
+  constructor(backend: Backend, options: V3StateOptions) {
+    this.backend = backend;
+    this.lessor = createLessor(backend, {
+      minTtlSeconds: options.minLeaseTtlSeconds,
+      checkpointIntervalMs: options.checkpointIntervalMs,
+    });
+    this.kv = createMvccStore(backend, { leases: this.lessor });
+    this.watches = createWatchHub(this.kv, {});
+    this.alarms = new Alarms(backend);
+    this.kv.onRevision((events) => this.watches.append(events));
+  }
+
+  /** Takes a snapshot's content in place of all there is, in one step and durably. */
+  replace(staged: StagedContent, nowMs: number): void {
+    staged.activate();
+    this.lessor.reload(nowMs);
+    this.kv.reload();
+    this.alarms.reload();
+    this.watches.reset();
+  }
+}
