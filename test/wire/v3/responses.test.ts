@@ -200,7 +200,7 @@ describe('answers are encoded as the generated code does', () => {
 
   it('watch', () => {
     const event = fc.record(
-      { type: fc.constantFrom<WatchEvent['type']>('put', 'delete'), kv, prevKv: maybeKv },
+      { type: fc.constantFrom<WatchEvent['type']>('put', 'delete'), revision, kv, prevKv: maybeKv },
       plain,
     );
     const fields = fc.record(
