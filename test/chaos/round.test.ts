@@ -11,7 +11,7 @@ import { runRound } from '../../chaos/round.ts';
 import { slowDiskNeeds } from '../../chaos/slow-disk.ts';
 import { workloads } from '../../chaos/workloads.ts';
 import { needs } from '../support/needs.ts';
-import { isFullLength, underTest } from '../support/program.ts';
+import { etcd, isFullLength, underTest } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
 
 test('a round of faults, and what was seen is linearizable', { skip: needs('quorate') }, async (t) => {
@@ -33,4 +33,25 @@ test('a round of faults, and what was seen is linearizable', { skip: needs('quor
   // After each fault every workload has to write again, so there is something of each, however slow the machine is.
   for (const name of ['writes', 'keys with a TTL', 'steps of the linearizability checker'])
     assert.ok(figures[name]! > 0, `${name}: ${figures[name]}`);
+});
+
+test('the v3 workload finds nothing wrong with real etcd members, without faults', {
+  skip: needs(etcd.command),
+}, async (t) => {
+  const { seed } = testRandom(t);
+  const { figures, faults } = await runRound({
+    seed,
+    programs: [etcd, etcd, etcd],
+    snapshotCount: 100,
+    workloads: workloads.v3,
+    // With faults it would be etcd that is tested: the line at hand keeps leases alive on a leader that is none any more.
+    faultsMs: 0,
+    withSmallDisk: false,
+    withSlowDisk: false,
+    faketime: undefined,
+    say: () => {},
+  });
+  t.diagnostic(JSON.stringify(figures));
+  assert.deepEqual(faults, []);
+  assert.ok(figures['v3 puts']! > 0 && figures['v3 events watched']! > 0, JSON.stringify(figures));
 });
