@@ -15,7 +15,10 @@ export interface WatchRequest extends KeyRange {
 
 export interface WatchEvent {
   readonly type: 'put' | 'delete';
+  /** Of a delete: key and mod_revision only. */
   readonly kv: EncodedKeyValue;
+  readonly revision: number;
+  /** Only if asked for, and undefined where there was none or where it has been compacted. */
   readonly prevKv: EncodedKeyValue | undefined;
 }
 
@@ -23,7 +26,8 @@ export interface WatchEvent {
 export interface WatchSink {
   /**
    * `revision`: all events up to it that concern this watch have been delivered with this call. Returns false when its buffer is full: nothing more is delivered
-   * before `Watch.resume`.
+   * before `Watch.resume`. Watches with equal requests get the same array, so what is encoded once can be sent to all of them. It must not be changed. Never
+   * called from within `WatchHub.watch` or `Watch.resume`. From within, any watch may be made, resumed or cancelled.
    */
   events(events: readonly WatchEvent[], revision: number): boolean;
   /** The revision to go on from was compacted away: the watch is over. */
@@ -31,9 +35,16 @@ export interface WatchSink {
 }
 
 export interface Watch {
-  /** True while it holds everything up to the store's revision. */
+  /** True while it is not paused and holds everything up to the store's revision. */
   readonly synced: boolean;
+  /**
+   * Everything up to this revision that concerns the watch has been given to its sink, or lies before its start: what a progress notification may say. Above the
+   * store's revision only while the start lies in the future.
+   */
+  readonly revision: number;
+  /** Goes on after a sink returned false. Nothing happens otherwise. */
   resume(): void;
+  /** At any time, more than once, too. Nothing is delivered after it. */
   cancel(): void;
 }
 
@@ -50,5 +61,6 @@ export interface WatchHub {
   /** The store was replaced by a snapshot: every watcher goes on from where it was, by history. */
   reset(): void;
   readonly watchCount: number;
+  /** Those that are paused or read history. */
   readonly slowWatchCount: number;
 }

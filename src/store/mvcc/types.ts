@@ -75,6 +75,8 @@ export interface MvccEvent {
   readonly key: Uint8Array;
   /** The put created the key. */
   readonly isCreate: boolean;
+  /** What the key held just before the revision, where the store has it at hand anyway in bytes that stay valid; left out: ask `valueBefore`. */
+  readonly prevKv?: EncodedKeyValue | undefined;
 }
 
 /** All events of one revision, in the order in which they were made. */
@@ -106,7 +108,7 @@ export interface MvccStore {
   leaseKeys(lease: bigint): Uint8Array[];
   leaseOf(key: Uint8Array): bigint;
 
-  /** Called after every write that made a revision, in order, within the turn of the write. */
+  /** Called after every write that made a revision, in order, within the turn of the write. These events' bytes stay valid: they may be kept. */
   onRevision(listener: (events: RevisionEvents) => void): void;
   /**
    * History for watchers: events of whole revisions from `fromRevision` on, in order, at most about `bytesMax` of them (always at least one revision if

@@ -1,0 +1,267 @@
+/**
+ * The hub: where every watch is, and whose turn it is.
+ *
+ *   store ---append---> log of recent revisions -----> live cohort ------> sinks
+ *     |                          |                        ^ joins when it has caught up
+ *     +--------history-----------+----> cohorts behind ---+
+ *
+ * Invariants: the live cohort stands at least where every other one does; cohorts behind are sorted by position and none overtakes another: when one
+ * arrives where the next one stands, they become one. Nothing is kept for a paused watch but the revision to go on from. Sinks are
+ * called from `turn` alone.
+ *
+ * A cohort reads what the log holds from there, older things from the store's history. Watchers with similar starts form one cohort; "similar" is wider
+ * the further they are behind, so that there are few cohorts and nobody's way grows by much.
+ */
+import type { MvccEvent, MvccStore, RevisionEvents } from '../store/mvcc/types.ts';
+import { Cohort } from './cohort.ts';
+import { EventLog } from './event-log.ts';
+import { flagsOf, spanOf } from './key-span.ts';
+import { RevisionReader } from './revision-reader.ts';
+import type { Watch, WatchEvent, WatchHub, WatchRequest, WatchSink } from './types.ts';
+import { Watcher, type WatcherOwner } from './watcher.ts';
+
+export interface WatchHubOptions {
+  /** Bounds of the log of recent revisions. */
+  readonly logEventsMax?: number;
+  readonly logBytesMax?: number;
+  /** Units of work in a turn, about a microsecond each. */
+  readonly turnWork?: number;
+  /** Bytes of events read at once. */
+  readonly readBytes?: number;
+}
+
+/** The part of the store that the hub needs. */
+export type WatchedStore = Pick<MvccStore, 'revision' | 'compactedRevision' | 'eventsFrom' | 'valueBefore'>;
+
+const LOG_EVENTS_MAX = 50_000;
+const LOG_BYTES_MAX = 32 * 1024 * 1024;
+const TURN_WORK = 4000;
+const READ_BYTES = 128 * 1024;
+/** Work after which others have a go within a turn. */
+const STEP_WORK = 1000;
+/** Starts that lie no further apart than this many revisions are similar, or than this part of the way that is left. */
+const SIMILAR_REVISIONS = 1000;
+const SIMILAR_PART = 1 / 8;
+/** How often in a row a cohort waits for one that comes up from behind. */
+const HELD_MAX = 8;
+/** Watches told of a compaction at once. */
+const TOLD_MAX = 200;
+
+export function createWatchHub(store: WatchedStore, options: WatchHubOptions): WatchHub {
+  return new StoreWatchHub(store, options);
+}
+
+class StoreWatchHub implements WatchHub, WatcherOwner {
+  readonly #store: WatchedStore;
+  readonly #log: EventLog;
+  readonly #reader: RevisionReader;
+  readonly #turnWork: number;
+  #live: Cohort;
+  readonly #behind: Cohort[] = [];
+  /** Which of those comes next. */
+  #nextBehind = 0;
+  /** Watches whose revision was compacted away, to be told. */
+  readonly #compacted: Watcher[] = [];
+  #watchCount = 0;
+  #isWorking = false;
+  #isTurning = false;
+  #callback: (() => void) | undefined;
+  readonly #onFull = (watcher: Watcher): void => {
+    watcher.state = 'paused';
+  };
+  readonly #prevKvOf = (event: MvccEvent, revision: number): WatchEvent['prevKv'] =>
+    event.prevKv ?? this.#store.valueBefore(event.key, revision)?.slice();
+
+  constructor(store: WatchedStore, options: WatchHubOptions) {
+    this.#store = store;
+    this.#turnWork = options.turnWork ?? TURN_WORK;
+    const end = store.revision + 1;
+    const { logEventsMax = LOG_EVENTS_MAX, logBytesMax = LOG_BYTES_MAX, readBytes = READ_BYTES } = options;
+    this.#log = new EventLog(logEventsMax, logBytesMax, end);
+    this.#reader = new RevisionReader(store, this.#log, readBytes);
+    this.#live = new Cohort(end, this.#prevKvOf);
+  }
+
+  get storeRevision(): number {
+    return this.#store.revision;
+  }
+
+  get revision(): number {
+    return this.#live.batchStart - 1;
+  }
+
+  get watchCount(): number {
+    return this.#watchCount;
+  }
+
+  get slowWatchCount(): number {
+    return this.#watchCount - this.#live.watcherCount;
+  }
+
+  onWork(callback: () => void): void {
+    this.#callback = callback;
+    if (this.#isWorking) callback();
+  }
+
+  watch(request: WatchRequest, sink: WatchSink): Watch {
+    const next = request.startRevision > 0 ? request.startRevision : this.#store.revision + 1;
+    const watcher = new Watcher(spanOf(request), flagsOf(request), next, sink, this);
+    this.#watchCount += 1;
+    this.#place(watcher);
+    return watcher;
+  }
+
+  append(events: RevisionEvents): void {
+    this.#log.append(events);
+    const live = this.#live;
+    if (live.watcherCount === 0 && !live.isDelivering) live.endRead(this.#log.end);
+    else this.#wake();
+  }
+
+  reset(): void {
+    const end = this.#store.revision + 1;
+    const live = this.#live;
+    if (live.position > end) {
+      throw new Error(`the store went back from revision ${live.position - 1} to ${end - 1}`);
+    }
+    this.#log.reset(end);
+    if (live.position === end) return;
+    this.#live = new Cohort(end, this.#prevKvOf);
+    this.#behind.push(live);
+    this.#wake();
+  }
+
+  turn(): boolean {
+    if (this.#isTurning) return true;
+    this.#isTurning = true;
+    try {
+      let left = this.#turnWork;
+      while (left > 0 && this.#hasWork()) {
+        left -= this.#tellCompacted();
+        left -= this.#step(this.#live, undefined, Math.min(left, STEP_WORK));
+        left -= this.#stepBehind(Math.min(left, STEP_WORK));
+      }
+    } finally {
+      this.#isTurning = false;
+      this.#isWorking = this.#hasWork();
+    }
+    return this.#isWorking;
+  }
+
+  resume(watcher: Watcher): void {
+    watcher.state = 'active';
+    this.#place(watcher);
+  }
+
+  cancel(watcher: Watcher): void {
+    watcher.state = 'over';
+    this.#watchCount -= 1;
+    watcher.group?.cohort.remove(watcher);
+  }
+
+  #place(watcher: Watcher): void {
+    const { next } = watcher;
+    if (next < this.#store.compactedRevision) this.#compacted.push(watcher);
+    else if (next >= this.#live.position) this.#live.add(watcher);
+    else this.#cohortBehind(next).add(watcher);
+    this.#wake();
+  }
+
+  /** The cohort behind the live one for a watch that goes on with `next`. */
+  #cohortBehind(next: number): Cohort {
+    const behind = this.#behind;
+    let place = behind.length;
+    while (place > 0 && behind[place - 1]!.position > next) place -= 1;
+    const nearest = behind[place - 1];
+    if (nearest !== undefined && this.#isSimilar(nearest.position, next)) return nearest;
+    const cohort = new Cohort(next, this.#prevKvOf);
+    behind.splice(place, 0, cohort);
+    return cohort;
+  }
+
+  #isSimilar(lower: number, upper: number): boolean {
+    return upper - lower <= Math.max(SIMILAR_REVISIONS, (this.#live.position - lower) * SIMILAR_PART);
+  }
+
+  #hasWork(): boolean {
+    const live = this.#live;
+    if (live.isDelivering || (live.watcherCount > 0 && live.position < this.#log.end)) return true;
+    return this.#behind.length > 0 || this.#compacted.length > 0;
+  }
+
+  #wake(): void {
+    if (this.#isWorking || !this.#hasWork()) return;
+    this.#isWorking = true;
+    this.#callback?.();
+  }
+
+  /** One cohort behind, in turns, takes a step; returns the work done. */
+  #stepBehind(allowance: number): number {
+    const behind = this.#behind;
+    while (behind.length > 0) {
+      const place = this.#nextBehind % behind.length;
+      this.#nextBehind = place + 1;
+      const cohort = behind[place]!;
+      if (this.#waitsForOther(cohort, behind[place - 1])) continue;
+      const used = this.#step(cohort, behind[place + 1] ?? this.#live, allowance);
+      if (cohort.watcherCount === 0 && !cohort.isDelivering) behind.splice(behind.indexOf(cohort), 1);
+      return used;
+    }
+    return 0;
+  }
+
+  /** Lets a cohort that is near behind come up, so that they read on as one; but not for long, lest newcomers keep it for ever. */
+  #waitsForOther(cohort: Cohort, lower: Cohort | undefined): boolean {
+    const waits =
+      lower !== undefined &&
+      !cohort.isDelivering &&
+      cohort.held < HELD_MAX &&
+      this.#isSimilar(lower.position, cohort.position);
+    cohort.held = waits ? cohort.held + 1 : 0;
+    return waits;
+  }
+
+  /** Reads and delivers for a cohort; `ahead` is the one that it must not overtake, none for the live one. Returns the work done. */
+  #step(cohort: Cohort, ahead: Cohort | undefined, allowance: number): number {
+    let left = allowance;
+    if (!cohort.isDelivering) {
+      const end = ahead?.position ?? this.#log.end;
+      if (ahead !== undefined && cohort.position === end) return merge(cohort, ahead, allowance);
+      if (cohort.watcherCount === 0) cohort.endRead(end);
+      if (cohort.position === end) return 1;
+      left -= this.#read(cohort, end);
+    }
+    return allowance - cohort.deliver(left, this.#onFull);
+  }
+
+  #read(cohort: Cohort, end: number): number {
+    const work = this.#reader.read(cohort, end);
+    if (work !== 'compacted') return work;
+    // A store that keeps less than it says must not keep us here.
+    const compacted = Math.max(this.#store.compactedRevision, cohort.position + 1);
+    const gone = cohort.leaveBelow(compacted, Math.min(compacted, end));
+    this.#compacted.push(...gone);
+    return 1 + gone.length;
+  }
+
+  #tellCompacted(): number {
+    const told = this.#compacted.splice(0, TOLD_MAX);
+    for (const watcher of told) {
+      if (watcher.state === 'over') continue;
+      watcher.state = 'over';
+      this.#watchCount -= 1;
+      watcher.sink.compacted(this.#store.compactedRevision);
+    }
+    return told.length;
+  }
+}
+
+/** Brings groups into the cohort that stands at the same position, as many as `allowance` lets; returns the work done. */
+function merge(from: Cohort, into: Cohort, allowance: number): number {
+  let used = 1;
+  for (const group of from.index.groups) {
+    if (used >= allowance) break;
+    used += 1 + (into.adopt(group) >>> 4);
+  }
+  return used;
+}
