@@ -33,13 +33,15 @@ export interface ChaosMember {
   readonly slowDisk: SlowDisk | undefined;
   readonly clock: MemberClock | undefined;
   isTaken: boolean;
+  /** Nothing if it does not run, or is just ending. */
+  signal(signal: NodeJS.Signals): void;
 }
 
 export interface ChaosClusterOptions {
   readonly programs: readonly Program[];
   /** Chooses victims. */
   readonly random: SeededRandom;
-  /** Draws how late each piece of a slow link arrives. */
+  /** Draws how late each piece of a slow link arrives, and whatever else hangs on timing. */
   readonly ofLinks: SeededRandom;
   readonly flags: readonly string[];
   /** The first Quorate member, or the first of all if there is none, gets a disk that can be filled. */
@@ -52,6 +54,8 @@ export interface ChaosClusterOptions {
 
 const timing = ['--heartbeat-interval=50', '--election-timeout=500'];
 const smallDiskMegabytes = 300;
+/** For each step of a change of the membership; of a machine that is busy with other things, too. */
+const changeBoundMs = 120_000;
 
 interface Place {
   readonly clientUrl: string;
@@ -95,7 +99,7 @@ export class ChaosCluster {
         clock: at === programs.findLastIndex(isOurs),
       });
     });
-    await Promise.all(cluster.members.map((member) => member.process.start()));
+    await Promise.all(cluster.members.map((member) => member.process.start(changeBoundMs)));
     return cluster;
   }
 
@@ -139,20 +143,25 @@ export class ChaosCluster {
 
   /**
    * Removes a member and adds a new one with an empty disk in its place.
-   * @throws when the cluster does not do it in half a minute.
+   * @throws when the cluster does not do it in two minutes.
    */
   async replace(old: ChaosMember, program: Program): Promise<ChaosMember> {
-    const voice = this.running().find((member) => member !== old);
-    if (voice === undefined) throw new Error('nobody to ask for a change of the membership');
+    // Anybody who runs: who is asked may just end itself, or be cut off still.
+    const voice = (): ChaosMember => {
+      const others = this.running().filter((member) => member !== old);
+      if (others.length === 0) throw new Error('nobody to ask for a change of the membership');
+      return this.#options.ofLinks.pick(others);
+    };
     await until(
       `${old.name} removed`,
       async () => {
-        const listed = (await this.#listed(voice)).find(({ peerURLs }) => peerURLs.includes(old.peerUrl));
+        const asked = voice();
+        const listed = (await this.#listed(asked)).find(({ peerURLs }) => peerURLs.includes(old.peerUrl));
         if (listed === undefined) return true;
-        await voice.client.send('DELETE', `/v2/members/${listed.id}`);
+        await asked.client.send('DELETE', `/v2/members/${listed.id}`);
         return false;
       },
-      40_000,
+      changeBoundMs,
     );
     this.members.splice(this.members.indexOf(old), 1);
     this.removed.push(old);
@@ -165,19 +174,30 @@ export class ChaosCluster {
     await until(
       `${name} added`,
       async () => {
-        if ((await this.#listed(voice)).some(({ peerURLs }) => peerURLs.includes(place.peerUrl))) return true;
+        const asked = voice();
+        if ((await this.#listed(asked)).some(({ peerURLs }) => peerURLs.includes(place.peerUrl))) return true;
         const body = JSON.stringify({ peerURLs: [place.peerUrl] });
-        await voice.client.send('POST', '/v2/members', body, 'application/json');
+        await asked.client.send('POST', '/v2/members', body, 'application/json');
         return false;
       },
-      40_000,
+      changeBoundMs,
     );
-    const initial = (await this.#listed(voice))
+    const listed = await until(
+      `${name} in the list of members`,
+      async () => {
+        const all = await this.#listed(voice());
+        const urls = all.flatMap(({ peerURLs }) => peerURLs);
+        // Who lags lists what was.
+        return urls.includes(place.peerUrl) && !urls.includes(old.peerUrl) ? all : undefined;
+      },
+      changeBoundMs,
+    );
+    const initial = listed
       .map(({ name: known, peerURLs }) => `${known === '' ? name : known}=${peerURLs[0]}`)
       .join(',');
     const extras = { smallDisk: old.smallDisk !== undefined, clock: old.clock !== undefined };
     const member = this.#add(name, program, place, initial, 'existing', extras);
-    await member.process.start(40_000);
+    await member.process.start(changeBoundMs);
     return member;
   }
 
@@ -188,7 +208,7 @@ export class ChaosCluster {
       this.setClock(member, 0);
       member.smallDisk?.free();
       member.slowDisk?.normal();
-      if (member.process.isRunning) member.process.signal('SIGCONT');
+      member.signal('SIGCONT');
     }
     this.launchStopped();
   }
@@ -291,6 +311,14 @@ export class ChaosCluster {
       slowDisk,
       clock,
       isTaken: false,
+      signal(signal) {
+        if (!this.process.isRunning) return;
+        try {
+          this.process.signal(signal);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+        }
+      },
     };
     this.members.push(member);
     return member;

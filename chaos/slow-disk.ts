@@ -27,7 +27,12 @@ export class SlowDisk {
   }
 
   slow(pid: number, writesPerSecond: number): void {
-    writeFileSync(join(this.#group, 'cgroup.procs'), String(pid));
+    try {
+      writeFileSync(join(this.#group, 'cgroup.procs'), String(pid));
+    } catch (error) {
+      // The process has just ended.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
     this.#limit(writesPerSecond);
   }
 

@@ -50,7 +50,8 @@ export async function withMember(
   use: (member: ChaosMember) => Promise<void>,
 ): Promise<void> {
   const member = await cluster.victim(cluster.free().filter(wanted));
-  if (member === undefined || member.isTaken) return;
+  // It may have ended itself while the leader was asked for.
+  if (member === undefined || member.isTaken || !wanted(member)) return;
   member.isTaken = true;
   try {
     await use(member);

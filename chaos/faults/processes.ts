@@ -26,10 +26,10 @@ export async function killAll(context: FaultContext): Promise<void> {
 export async function standStill(context: FaultContext): Promise<void> {
   await withMember(context, isRunning, async (member) => {
     context.say(`SIGSTOP ${member.name}`);
-    member.process.signal('SIGSTOP');
+    member.signal('SIGSTOP');
     context.count('pauses');
     await pause(between(context.random, 300, 5_000));
-    if (member.process.isRunning) member.process.signal('SIGCONT');
+    member.signal('SIGCONT');
   });
 }
 
@@ -45,12 +45,12 @@ export async function wakeUpAlone(context: FaultContext): Promise<void> {
     (member) => isRunning(member) && (leader === undefined || member.name === leader),
     async (member) => {
       say(`SIGSTOP ${member.name}, which wakes up alone`);
-      member.process.signal('SIGSTOP');
+      member.signal('SIGSTOP');
       count('pauses');
       count('partitions');
       cluster.links.cut([member.name], cluster.names(), { mode: 'hung' });
       await pause(between(random, 1_500, 3_500));
-      if (member.process.isRunning) member.process.signal('SIGCONT');
+      member.signal('SIGCONT');
       await pause(between(random, 500, 2_500));
       cluster.links.cut([member.name], cluster.names(), { mode: 'open' });
     },
