@@ -1,11 +1,12 @@
+import type { KeyRange, ScanRange, Visit } from './durable-tables.ts';
+
 /**
  * State on disk in ordered tables. Writes are seen by reads at once and become durable together, in the order in which they were made, at
- * the next commit: after a crash the tables hold exactly what they held at some moment between two turns at which `commit` was
- * possible (see `atomically` in the implementations: what is written within one synchronous turn is never torn apart).
+ * the next commit. A commit takes whole turns of the event loop: what is written within one synchronous turn is never torn apart, so
+ * after a crash the tables hold exactly what they held between two turns.
  *
- * Keys and values are bytes; keys are at most 1,900 bytes long in LMDB, longer user keys are the caller's to map (see store/mvcc).
- * Bytes handed in must not change afterwards; bytes handed out are valid until the present turn of the event loop ends unless
- * copied, and must not be changed.
+ * Keys are bytes of any length but 0, values bytes of any length. Table names must not contain '~'. Bytes handed in must not change afterwards;
+ * bytes handed out stay as they are for as long as anyone holds them, and must not be changed.
  */
 export interface Backend {
   /** Opens or creates a table. Cheap to call again. */
@@ -14,10 +15,18 @@ export interface Backend {
   commit(): Promise<void>;
   /** A consistent view of everything written so far, which writers do not disturb: for snapshots and hashes. Must be released. */
   view(): Promise<BackendView>;
+  /** The same at once: exactly what reads would see at this point of the turn. */
+  viewNow(): BackendView;
   /** Bytes of the file, and those of them that hold live data. */
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
-  /** Gives free space back to the file system while requests are served. */
+  /** Writes not committed yet. They are in memory. */
+  readonly uncommitted: { readonly operations: number; readonly bytes: number };
+  /** Commits do not keep up with writes: whoever can should write less until `whenCaughtUp` calls. */
+  readonly isBehind: boolean;
+  /** Calls back once, as soon as commits have caught up (at once if they have). */
+  whenCaughtUp(callback: () => void): void;
+  /** Gives free space back to the file system while requests are served. Needs room for a second copy. */
   defragment(): Promise<void>;
   /**
    * Prepares other content beside the present one (a snapshot from the leader), in the background; rejects if `entries` does or the disk is full, and then
@@ -55,12 +64,9 @@ export interface BackendTable {
    * Visits entries with start <= key < end (undefined: no bound) in bytewise order, or from the end backwards, until `visit` returns false. Nothing
    * may be written to the table during the visit.
    */
-  scan(
-    range: { readonly start?: Uint8Array; readonly end?: Uint8Array; readonly reverse?: boolean },
-    visit: (key: Uint8Array, value: Uint8Array) => boolean,
-  ): void;
+  scan(range: ScanRange, visit: Visit): void;
   /** Entries in a range; cheaper than a scan where the implementation can. */
-  count(range: { readonly start?: Uint8Array; readonly end?: Uint8Array }): number;
+  count(range: KeyRange): number;
 }
 
 /** A read-only moment in time. */

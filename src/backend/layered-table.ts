@@ -1,0 +1,83 @@
+/** One stored table: the memtable that takes the writes, those sealed and not committed yet, and what is committed. */
+
+import type { KeyRange, ScanRange, TableChanges, TableReader, Visit } from '../ports/durable-tables.ts';
+import { byteText } from './bytes.ts';
+import type { ShortKeyTable } from './long-keys.ts';
+import { Memtable } from './memtable.ts';
+import { mergedCount, mergedGet, mergedScan } from './merged-table.ts';
+
+export class LayeredTable implements ShortKeyTable {
+  readonly #name: string;
+  readonly #committed: TableReader;
+  readonly #wrote: (bytes: number) => void;
+  #active = new Memtable();
+  /** Newest first, without the active one. */
+  #sealed: readonly Memtable[] = [];
+  /** The oldest of the sealed ones: those in the commit under way. */
+  #committing: readonly Memtable[] = [];
+  /** Newest first. */
+  #layers: readonly Memtable[] = [this.#active];
+
+  /** @param wrote called for every write with the bytes of key and value */
+  constructor(name: string, committed: TableReader, wrote: (bytes: number) => void) {
+    this.#name = name;
+    this.#committed = committed;
+    this.#wrote = wrote;
+  }
+
+  /** Layers that do not change any more, newest first. */
+  get sealed(): readonly Memtable[] {
+    return this.#sealed;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return mergedGet(this.#layers, this.#committed, key);
+  }
+
+  scan(range: ScanRange, visit: Visit): void {
+    mergedScan(this.#layers, this.#committed, range, visit);
+  }
+
+  count(range: KeyRange): number {
+    return mergedCount(this.#layers, this.#committed, range);
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    if (key.length === 0) throw new Error('a key must not be empty');
+    this.#active.write(byteText(key), key, value);
+    this.#wrote(key.length + value.length);
+  }
+
+  remove(key: Uint8Array): void {
+    this.#active.write(byteText(key), key, undefined);
+    this.#wrote(key.length);
+  }
+
+  seal(): void {
+    if (this.#active.entries.size === 0) return;
+    this.#sealed = this.#layers;
+    this.#active = new Memtable();
+    this.#layers = [this.#active, ...this.#sealed];
+  }
+
+  /** What the sealed layers change, the oldest first: a commit of them begins. */
+  beginCommit(): TableChanges[] {
+    this.#committing = this.#sealed;
+    return this.#sealed.map((layer) => ({ table: this.#name, entries: layer })).reverse();
+  }
+
+  /** Reads of the committed table see what the commit took. */
+  endCommit(): void {
+    if (this.#committing.length === 0) return;
+    this.#sealed = this.#sealed.slice(0, this.#sealed.length - this.#committing.length);
+    this.#layers = [this.#active, ...this.#sealed];
+    this.#committing = [];
+  }
+
+  discard(): void {
+    this.#active = new Memtable();
+    this.#sealed = [];
+    this.#committing = [];
+    this.#layers = [this.#active];
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * DurableTables in LMDB files, in a folder of their own:
+ *
+ *     0000000000000001.lmdb          the tables; of several the highest number counts, the others are leftovers
+ *     0000000000000001.lmdb-lock     LMDB's readers and writer
+ *     0.tmp                          a replacement that is being filled, a leftover at start
+ *
+ * A replacement is adopted by a rename to the next number. LMDB never overwrites pages that the last commit or a reader uses; its commit
+ * is a synced write of the data, then of the one page that says which tree is current. It runs on a thread of libuv's pool.
+ */
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { DiskError } from '../ports/disk.ts';
+import type {
+  DurableBatch,
+  DurableTables,
+  DurableView,
+  Replacement,
+  TableReader,
+} from '../ports/durable-tables.ts';
+import { copyLmdb, LmdbFile } from './lmdb-file.ts';
+
+const FILE_NAME = /^([0-9a-f]{16})\.lmdb$/;
+const LEFTOVER = /^(?:[0-9a-f]{16}\.lmdb-lock|\d+\.tmp(?:-lock)?)$/;
+
+export interface LmdbTablesOptions {
+  /** Created if missing. Another process must not use it: the caller holds the data directory's lock. */
+  readonly folder: string;
+}
+
+export async function openLmdbTables(options: LmdbTablesOptions): Promise<DurableTables> {
+  const { folder } = options;
+  try {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const names = fs.readdirSync(folder);
+    const numbers = names.flatMap((name) => FILE_NAME.exec(name)?.[1] ?? []).sort();
+    const newest = numbers.at(-1);
+    for (const name of names) {
+      const stale = LEFTOVER.test(name) || (FILE_NAME.test(name) && name !== `${newest}.lmdb`);
+      if (stale) fs.rmSync(join(folder, name), { force: true });
+    }
+    const number = newest === undefined ? 1 : Number.parseInt(newest, 16);
+    const file = new LmdbFile(pathOf(folder, number));
+    if (newest === undefined) syncFolder(folder);
+    return new LmdbTables(folder, number, file);
+  } catch (error) {
+    throw asDiskError(error, folder);
+  }
+}
+
+class LmdbTables implements DurableTables {
+  readonly #folder: string;
+  #number: number;
+  #file: LmdbFile;
+  #temporary = 0;
+  readonly #readers = new Map<string, TableReader>();
+
+  constructor(folder: string, number: number, file: LmdbFile) {
+    this.#folder = folder;
+    this.#number = number;
+    this.#file = file;
+  }
+
+  get sizeBytes(): number {
+    return this.#file.sizeBytes;
+  }
+
+  get sizeInUseBytes(): number {
+    return this.#file.sizeInUseBytes;
+  }
+
+  table(name: string): TableReader {
+    let reader = this.#readers.get(name);
+    if (reader === undefined) {
+      reader = {
+        get: (key) => this.#file.table(name)?.get(key),
+        scan: (range, visit) => this.#file.table(name)?.scan(range, visit),
+        count: (range) => this.#file.table(name)?.count(range) ?? 0,
+      };
+      this.#readers.set(name, reader);
+    }
+    return reader;
+  }
+
+  names(): string[] {
+    return this.#file.names();
+  }
+
+  write(batch: DurableBatch): Promise<void> {
+    return this.#file.write(batch);
+  }
+
+  view(): DurableView {
+    return this.#file.view();
+  }
+
+  async replacement(content: 'empty' | 'copy'): Promise<Replacement> {
+    const path = join(this.#folder, `${this.#temporary++}.tmp`);
+    try {
+      if (content === 'copy') await copyLmdb(this.#file, path);
+      return new LmdbReplacement(new LmdbFile(path), (file) => this.#adopt(file));
+    } catch (error) {
+      removeFile(path);
+      throw asDiskError(error, path);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  #adopt(file: LmdbFile): void {
+    const former = this.#file;
+    const number = this.#number + 1;
+    const temporary = file.path;
+    try {
+      fs.renameSync(temporary, pathOf(this.#folder, number));
+      syncFolder(this.#folder);
+    } catch (error) {
+      throw asDiskError(error, temporary);
+    }
+    file.path = pathOf(this.#folder, number);
+    this.#file = file;
+    this.#number = number;
+    // Views may still read it: the name can go at once, the content goes with the last reader.
+    removeFile(former.path);
+    void former.close();
+  }
+}
+
+class LmdbReplacement implements Replacement {
+  readonly #file: LmdbFile;
+  readonly #adopt: (file: LmdbFile) => void;
+  #done = false;
+
+  constructor(file: LmdbFile, adopt: (file: LmdbFile) => void) {
+    this.#file = file;
+    this.#adopt = adopt;
+  }
+
+  table(name: string): TableReader {
+    return {
+      get: (key) => this.#file.table(name)?.get(key),
+      scan: (range, visit) => this.#file.table(name)?.scan(range, visit),
+      count: (range) => this.#file.table(name)?.count(range) ?? 0,
+    };
+  }
+
+  write(batch: DurableBatch): Promise<void> {
+    return this.#file.write(batch);
+  }
+
+  adopt(): void {
+    this.#adopt(this.#file);
+    this.#done = true;
+  }
+
+  abandon(): void {
+    if (this.#done) return;
+    this.#done = true;
+    removeFile(this.#file.path);
+    void this.#file.close();
+  }
+}
+
+function pathOf(folder: string, number: number): string {
+  return join(folder, `${number.toString(16).padStart(16, '0')}.lmdb`);
+}
+
+function removeFile(path: string): void {
+  fs.rmSync(path, { force: true });
+  fs.rmSync(`${path}-lock`, { force: true });
+}
+
+function syncFolder(folder: string): void {
+  const fd = fs.openSync(folder, 'r');
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function asDiskError(error: unknown, path: string): DiskError {
+  if (error instanceof DiskError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new DiskError(code ?? 'EIO', path, message);
+}
