@@ -57,8 +57,10 @@ export class Cohort {
     this.watcherCount += 1;
   }
 
+  /** The watcher's `next` says from then on where it was. */
   remove(watcher: Watcher): void {
     const group = watcher.group!;
+    watcher.next = watcher.revision + 1;
     group.remove(watcher);
     this.watcherCount -= 1;
     if (group.size === 0 && !group.hasBatch) this.index.remove(group);
@@ -86,10 +88,8 @@ export class Cohort {
     const gone: Watcher[] = [];
     for (const group of [...this.index.groups]) {
       for (const watcher of group.members()) {
-        const next = Math.max(watcher.next, this.position);
-        if (next >= revision) continue;
+        if (watcher.revision + 1 >= revision) continue;
         this.remove(watcher);
-        watcher.next = next;
         gone.push(watcher);
       }
     }
@@ -120,7 +120,7 @@ export class Cohort {
 
   /**
    * Delivers the batch until it is through or `allowance` is used up; returns what is left of that. A unit is about a microsecond's work.
-   * `onFull` gets watchers whose sink wants no more, with the revision to go on from in their `next`; they are no members any longer.
+   * `onFull` gets watchers whose sink wants no more; they are no members any longer.
    */
   deliver(allowance: number, onFull: (watcher: Watcher) => void): number {
     let left = allowance;
@@ -154,7 +154,6 @@ export class Cohort {
     // Cancelled by its own sink?
     if (watcher.group === undefined) return;
     this.remove(watcher);
-    watcher.next = position;
     onFull(watcher);
   }
 

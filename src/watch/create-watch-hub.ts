@@ -87,7 +87,8 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
   }
 
   get revision(): number {
-    return this.#live.batchStart - 1;
+    const live = this.#live;
+    return live.watcherCount === 0 ? this.#log.end - 1 : live.batchStart - 1;
   }
 
   get watchCount(): number {
@@ -113,9 +114,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
 
   append(events: RevisionEvents): void {
     this.#log.append(events);
-    const live = this.#live;
-    if (live.watcherCount === 0 && !live.isDelivering) live.endRead(this.#log.end);
-    else this.#wake();
+    this.#wake();
   }
 
   reset(): void {
@@ -139,7 +138,8 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
       while (left > 0 && this.#hasWork()) {
         left -= this.#tellCompacted();
         left -= this.#step(this.#live, undefined, Math.min(left, STEP_WORK));
-        left -= this.#stepBehind(Math.min(left, STEP_WORK));
+        // Whatever the others needed: no turn passes by those behind.
+        left -= this.#stepBehind(Math.max(1, Math.min(left, STEP_WORK)));
       }
     } finally {
       this.#isTurning = false;
@@ -161,8 +161,11 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
 
   #place(watcher: Watcher): void {
     const { next } = watcher;
+    const live = this.#live;
+    // It stood still while it had no watchers.
+    if (live.watcherCount === 0 && !live.isDelivering) live.endRead(this.#log.end);
     if (next < this.#store.compactedRevision) this.#compacted.push(watcher);
-    else if (next >= this.#live.position) this.#live.add(watcher);
+    else if (next >= live.position) live.add(watcher);
     else this.#cohortBehind(next).add(watcher);
     this.#wake();
   }
@@ -228,7 +231,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
       const end = ahead?.position ?? this.#log.end;
       if (ahead !== undefined && cohort.position === end) return merge(cohort, ahead, allowance);
       if (cohort.watcherCount === 0) cohort.endRead(end);
-      if (cohort.position === end) return 1;
+      if (cohort.position === end) return 0;
       left -= this.#read(cohort, end);
     }
     return allowance - cohort.deliver(left, this.#onFull);
@@ -260,7 +263,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
 function merge(from: Cohort, into: Cohort, allowance: number): number {
   let used = 1;
   for (const group of from.index.groups) {
-    if (used >= allowance) break;
+    if (used > allowance) break;
     used += 1 + (into.adopt(group) >>> 4);
   }
   return used;
