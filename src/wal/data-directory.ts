@@ -4,6 +4,7 @@
  *   <data directory>/member/lock          held by the server that runs on it
  *                          /wal/*.wal     the log (wal.ts)
  *                          /snap/*.snap   snapshots (snapshot-file.ts)
+ *                          /state/        the v3 state (platform/lmdb-tables.ts)
  */
 
 import { type Disk, DiskError, type DiskLock } from '../ports/disk.ts';
@@ -15,12 +16,20 @@ export interface DataLayout {
   readonly lock: string;
   readonly wal: string;
   readonly snap: string;
+  readonly state: string;
 }
 
 export function dataLayout(root: string): DataLayout {
   const base = root.length > 1 && root.endsWith('/') ? root.slice(0, -1) : root;
   const member = `${base}/member`;
-  return { root: base, member, lock: `${member}/lock`, wal: `${member}/wal`, snap: `${member}/snap` };
+  return {
+    root: base,
+    member,
+    lock: `${member}/lock`,
+    wal: `${member}/wal`,
+    snap: `${member}/snap`,
+    state: `${member}/state`,
+  };
 }
 
 /**

@@ -4,9 +4,9 @@
  */
 
 import type { Entry, EntryType, HardState } from '../raft/types.ts';
+import { crc32c } from '../wire/crc32c.ts';
 import { Writer } from '../wire/protobuf.ts';
 import { encodeHardState } from '../wire/raftpb.ts';
-import { crc32c } from './crc32c.ts';
 import {
   FRAME_BYTES,
   MAX_RECORD_BYTES,

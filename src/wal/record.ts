@@ -12,7 +12,7 @@
  * repeats the value so far; it opens every segment. Quorate writes one at the head of every write too (16 bytes), see torn-tail.ts.
  */
 
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '../wire/crc32c.ts';
 
 export const RECORD_METADATA = 1;
 export const RECORD_ENTRY = 2;

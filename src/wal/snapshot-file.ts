@@ -15,9 +15,9 @@
 import type { Disk, DiskFile } from '../ports/disk.ts';
 import type { Log } from '../ports/log.ts';
 import type { Snapshot, SnapshotMetadata } from '../raft/types.ts';
+import { crc32c, crc32cCombine } from '../wire/crc32c.ts';
 import { DecodeError } from '../wire/protobuf.ts';
 import { decodeSnapshot, encodeSnapshot } from '../wire/raftpb.ts';
-import { crc32c, crc32cCombine } from './crc32c.ts';
 import { hex16 } from './segment-name.ts';
 
 const SLICE_BYTES = 512 * 1024;

@@ -100,8 +100,12 @@ export interface MvccStore {
    * 'future-revision'.
    */
   compact(request: CompactionRequest): { readonly kind: 'compacted' } | MvccError;
-  /** Does a slice of the pending compaction's work (well below 10 ms); true while more is left. */
+  /** Does a slice of the pending compaction's work (well below 10 ms); true while more is left that can be done now. */
   compactSlice(): boolean;
+  /** Some rows of a compaction are still there: work is left, or waits for a job that reads an older revision. */
+  readonly compactionPending: boolean;
+  /** Called when `compactSlice` has work: after `compact`, and after a job's end that it waited for. After opening, look at `compactionPending`. */
+  onCompactionWork(callback: () => void): void;
   /** Deletes the keys of a lease in one revision (in key order, as etcd's revoke); returns the revision after it. */
   deleteLeaseKeys(lease: bigint): number;
   /** The keys attached to a lease, in key order. */
@@ -124,6 +128,12 @@ export interface MvccStore {
   /** etcd's HashKV of all revisions up to `revision` (0: the newest), in slices. */
   hashKv(revision: number): HashKvJob | MvccError;
 
+  /**
+   * The same as `range`, in slices: for answers that may be large. It reads at one revision, whatever is written or compacted meanwhile. To be released when it
+   * is not run to its end.
+   */
+  rangeJob(request: RangeRequest): RangeJob | MvccError;
+
   /** Applied index and term of the log, kept in the same transactions as the data. */
   readonly appliedIndex: number;
   setApplied(index: number, term: number): void;
@@ -135,9 +145,39 @@ export interface MvccStore {
   readonly keyCount: number;
 }
 
+export interface HashKvResult {
+  readonly hash: number;
+  readonly compactRevision: number;
+  readonly hashRevision: number;
+}
+
 export interface HashKvJob {
-  /** A slice of the work; undefined while more is left. */
-  run():
-    | { readonly hash: number; readonly compactRevision: number; readonly hashRevision: number }
-    | undefined;
+  /** A slice of the work; undefined while more is left. Error 'compacted': the store was replaced by a snapshot meanwhile. */
+  run(): HashKvResult | MvccError | undefined;
+  /** Gives up: to be called when `run` is not called to its end, since compactions wait for it. */
+  release(): void;
+}
+
+export interface RangeSlice {
+  readonly kind: 'slice';
+  readonly kvs: readonly EncodedKeyValue[];
+  /** The last slice. */
+  readonly done: boolean;
+  /** Known in the last slice only; false before. */
+  readonly more: boolean;
+  /** Known in the last slice only; 0 before. */
+  readonly count: number;
+}
+
+export interface RangeJob {
+  readonly kind: 'job';
+  /** Store revision at the beginning, for the answer's header. */
+  readonly revision: number;
+  /**
+   * A slice of at most about `bytesMax` bytes, and of a bounded amount of work: it may be empty without being the last. Error 'compacted': the store was replaced
+   * by a snapshot meanwhile.
+   */
+  run(bytesMax: number): RangeSlice | MvccError;
+  /** Gives up: to be called when `run` is not called to its end, since compactions wait for it. */
+  release(): void;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { crc32c, crc32cCombine } from '../../src/wal/crc32c.ts';
+import { crc32c, crc32cCombine } from '../../src/wire/crc32c.ts';
 import { fc } from '../support/fast-check.ts';
 
 test('known values of CRC-32C (RFC 3720, B.4)', () => {

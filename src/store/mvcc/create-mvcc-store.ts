@@ -1,0 +1,211 @@
+/**
+ * The multi-version store: a synchronous state machine over the backend's tables (tables.ts). This file ties its parts together; what each
+ * operation means stands in the file named after it.
+ */
+
+import type { Backend } from '../../ports/backend.ts';
+import { peekLease } from '../../wire/v3/key-value.ts';
+import type {
+  CompactionRequest,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+} from '../../wire/v3/kv-types.ts';
+import { ByteSlab } from './byte-slab.ts';
+import { ChangeWriter } from './change-writer.ts';
+import { Compaction } from './compaction.ts';
+import { keyOfLeaseKey, leaseBounds } from './composite-key.ts';
+import { HashJob } from './hash-job.ts';
+import { type EventHistory, eventsFrom, valueBefore } from './history-events.ts';
+import { Pins } from './pins.ts';
+import { range } from './range.ts';
+import { createRangeJob } from './range-job.ts';
+import { planRange } from './range-plan.ts';
+import { valuelessIn } from './row.ts';
+import { loadState, type MvccState, type MvccTables, openMvccTables, saveState } from './tables.ts';
+import { type TransactionParts, transact } from './transaction.ts';
+import type {
+  DeleteRangeResult,
+  EncodedKeyValue,
+  HashKvJob,
+  LeaseRegister,
+  MvccError,
+  MvccStore,
+  PutResult,
+  RangeJob,
+  RangeResult,
+  RevisionEvents,
+  TxnResult,
+} from './types.ts';
+import { deleteKeys, putKey } from './write-operations.ts';
+
+export interface MvccStoreOptions {
+  readonly leases: LeaseRegister;
+}
+
+/** Opens the store that the backend holds; it reads a handful of rows, however many keys there are. */
+export function createMvccStore(backend: Backend, options: MvccStoreOptions): MvccStore {
+  return new Store(openMvccTables(backend), options.leases);
+}
+
+const NO_ERROR = { kind: 'compacted' } as const;
+
+class Store implements MvccStore {
+  readonly #tables: MvccTables;
+  readonly #leases: LeaseRegister;
+  readonly #state: MvccState = {
+    revision: 1,
+    newest: 1,
+    keyCount: 0,
+    compactedRevision: -1,
+    finishedCompactRevision: -1,
+    appliedIndex: 0,
+    appliedTerm: 0,
+    generation: 0,
+  };
+  readonly #pins = new Pins();
+  readonly #compaction: Compaction;
+  readonly #writer: ChangeWriter;
+  readonly #transactionParts: TransactionParts;
+  readonly #listeners: ((events: RevisionEvents) => void)[] = [];
+  readonly #compactionListeners: (() => void)[] = [];
+
+  constructor(tables: MvccTables, leases: LeaseRegister) {
+    this.#tables = tables;
+    this.#leases = leases;
+    loadState(tables, this.#state);
+    this.#compaction = new Compaction(tables, this.#state, this.#pins);
+    this.#pins.onRelease = () => this.#offerCompaction();
+    this.#writer = new ChangeWriter(tables, this.#state, new ByteSlab(), (events) => {
+      for (const listener of this.#listeners) listener(events);
+    });
+    this.#transactionParts = { tables, state: this.#state, writer: this.#writer, leases };
+  }
+
+  get revision(): number {
+    return this.#state.revision;
+  }
+
+  get compactedRevision(): number {
+    return this.#state.compactedRevision;
+  }
+
+  get keyCount(): number {
+    return this.#state.keyCount;
+  }
+
+  get appliedIndex(): number {
+    return this.#state.appliedIndex;
+  }
+
+  range(request: RangeRequest): RangeResult | MvccError {
+    return range(this.#tables, this.#state, request);
+  }
+
+  rangeJob(request: RangeRequest): RangeJob | MvccError {
+    const plan = planRange(request, this.#state);
+    if (plan.kind === 'error') return plan;
+    return createRangeJob(this.#tables, this.#state, request, plan, this.#pins.pin(plan.revision));
+  }
+
+  put(request: PutRequest): PutResult | MvccError {
+    if (request.lease !== 0n && !this.#leases.exists(request.lease)) {
+      return { kind: 'error', code: 'lease-not-found' };
+    }
+    const result = putKey(this.#tables, this.#writer, request);
+    this.#writer.finish();
+    return result;
+  }
+
+  deleteRange(request: DeleteRangeRequest): DeleteRangeResult {
+    const result = deleteKeys(this.#tables, this.#state, this.#writer, request);
+    this.#writer.finish();
+    return result;
+  }
+
+  txn(request: TxnRequest): TxnResult | MvccError {
+    const result = transact(this.#transactionParts, request);
+    this.#writer.finish();
+    return result;
+  }
+
+  compact(request: CompactionRequest): { readonly kind: 'compacted' } | MvccError {
+    const error = this.#compaction.schedule(request.revision);
+    if (error !== undefined) return error;
+    this.#offerCompaction();
+    return NO_ERROR;
+  }
+
+  compactSlice(): boolean {
+    return this.#compaction.slice();
+  }
+
+  get compactionPending(): boolean {
+    return this.#compaction.isPending;
+  }
+
+  onCompactionWork(callback: () => void): void {
+    this.#compactionListeners.push(callback);
+  }
+
+  deleteLeaseKeys(lease: bigint): number {
+    for (const key of this.leaseKeys(lease)) {
+      const row = this.#tables.current.get(key);
+      if (row === undefined) throw new Error('a key of a lease is missing');
+      this.#writer.delete(key, row);
+    }
+    return this.#writer.finish();
+  }
+
+  leaseKeys(lease: bigint): Uint8Array[] {
+    const { start, end } = leaseBounds(lease);
+    const keys: Uint8Array[] = [];
+    this.#tables.leaseKeys.scan(end === undefined ? { start } : { start, end }, (key) => {
+      keys.push(keyOfLeaseKey(key));
+      return true;
+    });
+    return keys;
+  }
+
+  leaseOf(key: Uint8Array): bigint {
+    const row = this.#tables.current.get(key);
+    return row === undefined ? 0n : peekLease(valuelessIn(row));
+  }
+
+  onRevision(listener: (events: RevisionEvents) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  eventsFrom(fromRevision: number, bytesMax: number): EventHistory | MvccError {
+    return eventsFrom(this.#tables, this.#state, fromRevision, bytesMax);
+  }
+
+  valueBefore(key: Uint8Array, revision: number): EncodedKeyValue | undefined {
+    return valueBefore(this.#tables, this.#state, key, revision);
+  }
+
+  hashKv(revision: number): HashKvJob | MvccError {
+    const state = this.#state;
+    if (revision > 0 && revision < state.compactedRevision) return { kind: 'error', code: 'compacted' };
+    if (revision > state.revision) return { kind: 'error', code: 'future-revision' };
+    const unpin = this.#pins.pin(state.compactedRevision);
+    return new HashJob(this.#tables, state, revision > 0 ? revision : state.revision, unpin);
+  }
+
+  setApplied(index: number, term: number): void {
+    this.#state.appliedIndex = index;
+    this.#state.appliedTerm = term;
+    saveState(this.#tables, this.#state);
+  }
+
+  reload(): void {
+    loadState(this.#tables, this.#state);
+    this.#compaction.reset();
+    this.#offerCompaction();
+  }
+
+  #offerCompaction(): void {
+    if (this.#compaction.hasWork) for (const callback of this.#compactionListeners) callback();
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The store's tables in the backend, and the few numbers that are kept in memory beside them.
+ *
+ *     current      user key               -> row of its newest version (row.ts); deleted keys are not here
+ *     revisions    revision key           -> row of the version made by that change (revision-key.ts, row.ts)
+ *     history      user key + revision    -> 11 bytes: the revision that superseded or deleted that version (composite-key.ts)
+ *     lease-keys   lease + user key       -> nothing
+ *     mvcc-meta    scheduledCompactRev, finishedCompactRev -> revision key, as in etcd's bucket "meta"
+ *                  state                  -> revision, number of keys, applied index, its term: 8 bytes each, big-endian
+ *
+ * Invariants: a version is in `current` exactly if no history entry names it; a history entry says in which revisions [own, other) its
+ * version was visible. Nothing is kept in memory per key, and opening reads a handful of rows.
+ */
+
+import type { Backend, BackendTable } from '../../ports/backend.ts';
+import { mainOf, readUint64, revisionKey, writeUint64 } from './revision-key.ts';
+
+/** Names of the tables, for snapshots and tools. */
+export const MVCC_TABLES = ['current', 'history', 'lease-keys', 'mvcc-meta', 'revisions'] as const;
+
+export interface MvccTables {
+  readonly current: BackendTable;
+  readonly revisions: BackendTable;
+  readonly history: BackendTable;
+  readonly leaseKeys: BackendTable;
+  readonly meta: BackendTable;
+}
+
+/** The store's numbers; every part of the store sees the same object. */
+export interface MvccState {
+  /** The newest finished revision. */
+  revision: number;
+  /** The newest revision of which anything is in the tables: one more than `revision` while a transaction is being written. */
+  newest: number;
+  keyCount: number;
+  /** What was compacted away last, its rows gone or not; -1: nothing ever was. */
+  compactedRevision: number;
+  /** The last compaction whose rows are all gone; -1: none. */
+  finishedCompactRevision: number;
+  appliedIndex: number;
+  appliedTerm: number;
+  /** Grows with every reload: jobs of an older generation are void. */
+  generation: number;
+}
+
+const ENCODER = { encode: (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0)) };
+const SCHEDULED = ENCODER.encode('scheduledCompactRev');
+const FINISHED = ENCODER.encode('finishedCompactRev');
+const STATE = ENCODER.encode('state');
+/** Revision of a store in which nothing was ever written, as in etcd: the first write makes 2. */
+const FIRST_REVISION = 1;
+
+export function openMvccTables(backend: Backend): MvccTables {
+  return {
+    current: backend.table('current'),
+    revisions: backend.table('revisions'),
+    history: backend.table('history'),
+    leaseKeys: backend.table('lease-keys'),
+    meta: backend.table('mvcc-meta'),
+  };
+}
+
+/** Reads the numbers anew; of what the store held before only `generation` goes on. */
+export function loadState(tables: MvccTables, state: MvccState): void {
+  const row = tables.meta.get(STATE);
+  const scheduled = compactRevision(tables.meta.get(SCHEDULED));
+  const finished = compactRevision(tables.meta.get(FINISHED));
+  const written = row === undefined ? 0 : readUint64(row, 0);
+  const newest = newestRevision(tables);
+  state.generation++;
+  state.revision = Math.max(FIRST_REVISION, written, newest, scheduled, finished);
+  state.newest = state.revision;
+  state.compactedRevision = Math.max(scheduled, finished);
+  state.finishedCompactRevision = finished;
+  state.appliedIndex = row === undefined ? 0 : readUint64(row, 16);
+  state.appliedTerm = row === undefined ? 0 : readUint64(row, 24);
+  // Without setApplied after its last write a store does not know how many keys it has.
+  state.keyCount = row !== undefined && newest <= written ? readUint64(row, 8) : tables.current.count({});
+}
+
+/** The applied index of content that was staged and is not in use yet. */
+export function appliedIndexOf(content: {
+  get(table: string, key: Uint8Array): Uint8Array | undefined;
+}): number {
+  const row = content.get('mvcc-meta', STATE);
+  return row === undefined ? 0 : readUint64(row, 16);
+}
+
+/** To be written whenever the log's position moves, in the turn of the changes. */
+export function saveState(tables: MvccTables, state: MvccState): void {
+  const row = new Uint8Array(32);
+  writeUint64(row, 0, state.revision);
+  writeUint64(row, 8, state.keyCount);
+  writeUint64(row, 16, state.appliedIndex);
+  writeUint64(row, 24, state.appliedTerm);
+  tables.meta.put(STATE, row);
+}
+
+export function saveScheduledCompaction(tables: MvccTables, revision: number): void {
+  tables.meta.put(SCHEDULED, revisionKey(revision, 0));
+}
+
+export function saveFinishedCompaction(tables: MvccTables, revision: number): void {
+  tables.meta.put(FINISHED, revisionKey(revision, 0));
+}
+
+function compactRevision(row: Uint8Array | undefined): number {
+  return row === undefined ? -1 : mainOf(row);
+}
+
+function newestRevision(tables: MvccTables): number {
+  let newest = 0;
+  tables.revisions.scan({ reverse: true }, (key) => {
+    newest = mainOf(key);
+    return false;
+  });
+  return newest;
+}
