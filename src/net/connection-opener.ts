@@ -6,6 +6,7 @@
  * which no HTTP/1.1 request can be. So the first bytes are compared with it and handed, unread, to the protocol they begin.
  */
 import { Http1Connection } from './http1/http1-connection.ts';
+import { Http2Connection } from './http2/http2-connection.ts';
 import { Http2Refusal } from './http2-refusal.ts';
 import type { Protocol } from './protocol.ts';
 import type { SocketConnection } from './socket-connection.ts';
@@ -30,10 +31,19 @@ export class ConnectionOpener implements Protocol {
       this.matched++;
     }
     if (this.matched === preface.length) {
-      this.become(new Http2Refusal(this.connection)).receive(bytes, at, end);
+      this.becomeHttp2().receive(bytes, at, end);
     } else if (at < end) {
-      this.becomeHttp1(at - start).receive(bytes, start, end);
+      // Who has agreed on HTTP/2 and does not speak it is no client (RFC 9113, 3.4).
+      if (this.connection.agreedProtocol === 'h2') this.connection.destroy();
+      else this.becomeHttp1(at - start).receive(bytes, start, end);
     }
+  }
+
+  private becomeHttp2(): Protocol {
+    const { connection } = this;
+    const agreed = connection.agreedProtocol;
+    const isSpoken = connection.context.grpc !== undefined && (agreed === undefined || agreed === 'h2');
+    return this.become(isSpoken ? new Http2Connection(connection) : new Http2Refusal(connection));
   }
 
   /** HTTP/1.1, given again what earlier calls took for the beginning of a preface. */

@@ -27,6 +27,14 @@ export interface Limits {
   readonly writeStallTimeoutMs: number;
   /** The client has ended its side and some answer is still missing. */
   readonly halfClosedTimeoutMs: number;
+  /** HTTP/2: streams a client may have open at once, whatever the configuration allows. */
+  readonly concurrentStreams: number;
+  /** HTTP/2: the receive window of a whole connection. */
+  readonly connectionWindowBytes: number;
+  /** HTTP/2: what unfinished requests of one connection may hold. */
+  readonly connectionInputBytes: number;
+  /** HTTP/2: while more output than this waits for the client's windows, further requests wait as well. */
+  readonly connectionOutputBytes: number;
   /** After our end of the connection is closed: how long to wait for the client's, so that no reset overtakes the answer. */
   readonly lingerMs: number;
 }
@@ -46,5 +54,9 @@ export const defaultLimits: Limits = {
   keepAliveTimeoutMs: 600_000,
   writeStallTimeoutMs: 60_000,
   halfClosedTimeoutMs: 30_000,
+  concurrentStreams: 16_384,
+  connectionWindowBytes: 1024 * 1024,
+  connectionInputBytes: 64 * 1024 * 1024,
+  connectionOutputBytes: 4 * 1024 * 1024,
   lingerMs: 1000,
 };

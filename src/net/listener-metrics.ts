@@ -11,6 +11,10 @@ export interface ListenerMetrics {
   /** Connections ended because a deadline passed, idle ones not counted. */
   timeouts: number;
   receivedBytes: number;
+  /** Connections that turned out to speak HTTP/2. */
+  http2Connections: number;
+  /** HTTP/2 connections and streams ended for flooding, pinging too often or breaking the protocol. */
+  protocolErrors: number;
 }
 
 export function newListenerMetrics(): ListenerMetrics {
@@ -22,5 +26,7 @@ export function newListenerMetrics(): ListenerMetrics {
     refusedRequests: 0,
     timeouts: 0,
     receivedBytes: 0,
+    http2Connections: 0,
+    protocolErrors: 0,
   };
 }

@@ -9,7 +9,10 @@ import type { Clock, Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { ConnectionOpener } from './connection-opener.ts';
 import { DateHeader } from './date-header.ts';
+import { DeadlineWheel } from './grpc/deadline-wheel.ts';
+import type { GrpcMethods } from './grpc-call.ts';
 import type { HttpHandler } from './http-exchange.ts';
+import { defaultKeepalive, type KeepaliveOptions } from './http2/keepalive.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { ListenerContext } from './listener-context.ts';
 import { type ListenerMetrics, newListenerMetrics } from './listener-metrics.ts';
@@ -27,6 +30,17 @@ export interface ListenOptions {
   /** 0 for any free port. */
   readonly port: number;
   readonly handler: HttpHandler;
+  /**
+   * With it the port speaks HTTP/2 too, by ALPN or by the preface: gRPC calls go to this table, other requests to `handler`. An empty
+   * table is one as well.
+   */
+  readonly grpc?: GrpcMethods;
+  /** Largest gRPC message taken, in bytes. Default: 1.5 MiB and 512 KiB, as etcd has it. */
+  readonly messageBytesMax?: number;
+  /** Streams one HTTP/2 client may have open at once (etcd's --max-concurrent-streams); `limits.concurrentStreams` bounds it. */
+  readonly concurrentStreams?: number;
+  /** Overrides of `defaultKeepalive`. */
+  readonly keepalive?: Partial<KeepaliveOptions>;
   /** Serve TLS only. Several listeners may share one. */
   readonly tls?: ServerTls;
   /** Overrides of `defaultLimits`. */
@@ -52,11 +66,22 @@ export interface Listener {
   drain(deadlineMs: number): Promise<void>;
 }
 
+const defaultMessageBytesMax = 2 * 1024 * 1024;
+
 /** Rejects with the system's error, e.g. code EADDRINUSE. */
 export async function listen(options: ListenOptions): Promise<Listener> {
+  const limits = { ...defaultLimits, ...options.limits };
   const context: ListenerContext = {
     handler: options.handler,
-    limits: { ...defaultLimits, ...options.limits },
+    grpc: options.grpc,
+    messageBytesMax: options.messageBytesMax ?? defaultMessageBytesMax,
+    concurrentStreams: Math.min(
+      options.concurrentStreams ?? limits.concurrentStreams,
+      limits.concurrentStreams,
+    ),
+    keepalive: { ...defaultKeepalive, ...options.keepalive },
+    deadlines: new DeadlineWheel(options.clock),
+    limits,
     log: options.log,
     clock: options.clock,
     date: new DateHeader(options.clock),

@@ -9,6 +9,8 @@
  * nothing more is queued. `protocol.closed` is called exactly once.
  */
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { ByteOutput } from './byte-output.ts';
 import type { ListenerContext } from './listener-context.ts';
 import type { PeerCertificate } from './peer-certificate.ts';
 import type { Protocol } from './protocol.ts';
@@ -29,6 +31,7 @@ export class SocketConnection {
   protocol: Protocol;
 
   private readonly socket: Socket;
+  private byteOutput: ByteOutput | undefined;
   private text = '';
   private textKind: Text = Text.ascii;
   private pieces: (string | Uint8Array)[] = [];
@@ -98,6 +101,28 @@ export class SocketConnection {
     }
     this.queuedBytes += bytes.length;
     if (!this.receiving) this.schedule();
+  }
+
+  /**
+   * For a protocol that writes bytes only: its output leaves when text would, and text is not queued any more.
+   * @param flushed called after each flush that wrote anything
+   */
+  writeBytes(flushed: () => void): ByteOutput {
+    this.byteOutput = new ByteOutput(
+      this.socket,
+      this.secure,
+      () => {
+        if (!this.receiving) this.schedule();
+      },
+      flushed,
+    );
+    return this.byteOutput;
+  }
+
+  /** What the client and we agreed on by ALPN; undefined without TLS or without an agreement. */
+  get agreedProtocol(): string | undefined {
+    const agreed = (this.socket as Partial<TLSSocket>).alpnProtocol;
+    return typeof agreed === 'string' && agreed !== '' ? agreed : undefined;
   }
 
   /** Output that the operating system has not taken yet, in bytes. */
@@ -183,6 +208,7 @@ export class SocketConnection {
 
   private flush(): void {
     const socket = this.socket;
+    this.byteOutput?.flush();
     const flushedBytes = this.queuedBytes;
     if (flushedBytes !== 0) {
       this.queuedBytes = 0;
@@ -228,6 +254,7 @@ export class SocketConnection {
     this.pieces = [];
     this.pieceEncodings = [];
     this.queuedBytes = 0;
+    this.byteOutput?.discard();
     this.protocol.closed();
     this.context.connections.delete(this);
     if (this.context.connections.size === 0) this.context.onEmpty();

@@ -67,7 +67,11 @@ export class TlsAcceptor {
   }
 
   private newServer(options: NodeTlsOptions): TlsServer {
-    const server = createServer({ ...options, handshakeTimeout: this.context.limits.tlsHandshakeTimeoutMs });
+    const server = createServer({
+      ...options,
+      ...(this.context.grpc !== undefined && { ALPNProtocols: ['h2', 'http/1.1', 'http/1.0'] }),
+      handshakeTimeout: this.context.limits.tlsHandshakeTimeoutMs,
+    });
     server.on('secureConnection', (socket) => this.judge(socket));
     server.on('tlsClientError', (error, socket) => {
       this.reject(socket, error.message);
