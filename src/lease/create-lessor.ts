@@ -131,7 +131,7 @@ class TableLessor implements Lessor {
     return this.#leases.get(id);
   }
 
-  list(_nowMs: number): bigint[] {
+  list(): bigint[] {
     return this.#isPrimary ? idsByExpiry(this.#leases.values(), this.#leases.size) : [...this.#leases.keys()];
   }
 

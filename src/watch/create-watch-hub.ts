@@ -28,6 +28,8 @@ export interface WatchHubOptions {
   readonly turnWork?: number;
   /** Bytes of events read at once. */
   readonly readBytes?: number;
+  /** Watches whose starts are no further apart catch up together. */
+  readonly similarRevisions?: number;
 }
 
 /** The part of the store that the hub needs. */
@@ -39,8 +41,8 @@ const TURN_WORK = 4000;
 const READ_BYTES = 128 * 1024;
 /** Work after which others have a go within a turn. */
 const STEP_WORK = 1000;
-/** Starts that lie no further apart than this many revisions are similar, or than this part of the way that is left. */
 const SIMILAR_REVISIONS = 1000;
+/** Or this part of the way that is left. */
 const SIMILAR_PART = 1 / 8;
 /** How often in a row a cohort waits for one that comes up from behind. */
 const HELD_MAX = 8;
@@ -56,6 +58,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
   readonly #log: EventLog;
   readonly #reader: RevisionReader;
   readonly #turnWork: number;
+  readonly #similarRevisions: number;
   #live: Cohort;
   readonly #behind: Cohort[] = [];
   /** Which of those comes next. */
@@ -75,6 +78,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
   constructor(store: WatchedStore, options: WatchHubOptions) {
     this.#store = store;
     this.#turnWork = options.turnWork ?? TURN_WORK;
+    this.#similarRevisions = options.similarRevisions ?? SIMILAR_REVISIONS;
     const end = store.revision + 1;
     const { logEventsMax = LOG_EVENTS_MAX, logBytesMax = LOG_BYTES_MAX, readBytes = READ_BYTES } = options;
     this.#log = new EventLog(logEventsMax, logBytesMax, end);
@@ -183,7 +187,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
   }
 
   #isSimilar(lower: number, upper: number): boolean {
-    return upper - lower <= Math.max(SIMILAR_REVISIONS, (this.#live.position - lower) * SIMILAR_PART);
+    return upper - lower <= Math.max(this.#similarRevisions, (this.#live.position - lower) * SIMILAR_PART);
   }
 
   #hasWork(): boolean {

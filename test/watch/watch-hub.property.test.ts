@@ -78,6 +78,7 @@ const sizes = fc.record({
   logEventsMax: fc.constantFrom(0, 3, 50_000),
   logBytesMax: fc.constantFrom(600, 32 << 20),
   readBytes: fc.constantFrom(1, 40, 128 << 10),
+  similarRevisions: fc.constantFrom(0, 3, 1000),
 });
 
 test('every watch gets what it asked for, in order, whole revisions, once', () => {
