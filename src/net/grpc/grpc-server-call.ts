@@ -201,7 +201,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     const { method, postponed } = this;
     if (postponed === undefined || this.closed || method.kind === 'bidirectional') return;
     this.postponed = undefined;
-    this.owner.input.letGo(postponed.length);
+    this.owner.budget.letGo(postponed.length);
     method.handle(this, postponed);
   }
 
@@ -215,7 +215,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
   }
 
   private hold(count: number): boolean {
-    if (this.owner.input.hold(count)) return true;
+    if (this.owner.budget.hold(count)) return true;
     this.fail(GrpcStatus.resourceExhausted, 'too many unfinished requests on one connection');
     return false;
   }
@@ -227,10 +227,10 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     const at = this.takeMessages(partial.bytes, 0, before);
     // A call that ended meanwhile has let go of it already.
     if (this.partial !== partial) return;
-    this.owner.input.letGo(at);
+    this.owner.budget.letGo(at);
     if (at === before) {
       this.partial = undefined;
-      this.owner.input.doneLarge(this);
+      this.owner.budget.doneLarge(this);
     } else {
       partial.consume(at);
     }
@@ -240,7 +240,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
   private makeRoom(): void {
     const missing = this.missingBytes;
     if (missing <= initialWindowBytes) this.replenish(initialWindowBytes);
-    else if (missing > this.receiveWindow) this.owner.input.wantLarge(this, missing);
+    else if (missing > this.receiveWindow) this.owner.budget.wantLarge(this, missing);
   }
 
   private get missingBytes(): number {
@@ -402,15 +402,15 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
   }
 
   protected release(): void {
-    const { context, input } = this.owner;
+    const { context, budget } = this.owner;
     if (this.deadlineSlot !== -1) context.deadlines.remove(this);
     if (this.partial !== undefined) {
-      input.letGo(this.partial.length);
-      input.doneLarge(this);
+      budget.letGo(this.partial.length);
+      budget.doneLarge(this);
       this.partial = undefined;
     }
     if (this.postponed !== undefined) {
-      input.letGo(this.postponed.length);
+      budget.letGo(this.postponed.length);
       this.postponed = undefined;
     }
   }

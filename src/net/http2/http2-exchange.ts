@@ -111,7 +111,7 @@ export class Http2Exchange extends Http2Stream implements HttpExchange {
         this.refuse(413);
         return;
       }
-      if (!this.owner.input.hold(end - start)) {
+      if (!this.owner.budget.hold(end - start)) {
         this.resetBy(ErrorCode.enhanceYourCalm);
         return;
       }
@@ -146,7 +146,7 @@ export class Http2Exchange extends Http2Stream implements HttpExchange {
     const { collected } = this;
     if (collected.length === 0) return noBytes;
     const taken = collected.bytes.subarray(0, collected.length);
-    this.owner.input.letGo(taken.length);
+    this.owner.budget.letGo(taken.length);
     collected.clear();
     return taken;
   }

@@ -20,7 +20,7 @@ export interface StreamOwner {
   readonly socket: SocketConnection;
   readonly context: ListenerContext;
   readonly output: Http2Output;
-  readonly input: InputBudget;
+  readonly budget: InputBudget;
   /** The stream is finished, with its answer or without: forget it. */
   remove(stream: Http2Stream, answered: boolean): void;
   /** Sends RST_STREAM; what the client has under way on the stream is ignored from now on. */
