@@ -8,7 +8,6 @@ import { type SeededRandom, seededRandom } from '../test/support/seeded-random.t
 import { until } from '../test/support/until.ts';
 import { ChaosCluster, type ChaosClusterOptions } from './chaos-cluster.ts';
 import { type Fault, type FaultContext, faultKinds } from './faults/fault.ts';
-import { faults } from './faults/table.ts';
 import type { NewWorkload, Workload } from './workload.ts';
 
 export interface RoundOptions extends Omit<ChaosClusterOptions, 'random' | 'ofLinks' | 'flags'> {
@@ -16,6 +15,8 @@ export interface RoundOptions extends Omit<ChaosClusterOptions, 'random' | 'ofLi
   readonly faultsMs: number;
   readonly snapshotCount: number;
   readonly workloads: readonly NewWorkload[];
+  /** Those drawn from. */
+  readonly faults: readonly Fault[];
   readonly say: (what: string) => void;
 }
 
@@ -32,6 +33,8 @@ export interface RoundResult {
 
 /** How long the cluster may take to write again after a fault; of a machine that is busy with other things, too. */
 const progressBoundMs = 90_000;
+/** Longer than this is told. */
+const longWaitMs = 4_000;
 const longestWait = 'longest wait for a write after a fault, ms';
 
 /** Two rounds' figures as one. */
@@ -64,6 +67,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     cluster,
     random,
     workloads,
+    faults: options.faults,
     count: (kind, times = 1) => {
       counts[kind]! += times;
     },
@@ -107,20 +111,20 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
 
 interface RoundContext extends FaultContext {
   readonly workloads: readonly Workload[];
+  readonly faults: readonly Fault[];
   readonly waited: (ms: number) => void;
 }
 
 /** Draws faults, mostly one at a time, until the time is up; after each the cluster has to write again. */
 async function spoil(context: RoundContext, forMs: number): Promise<void> {
-  const { cluster, random, workloads } = context;
+  const { cluster, random, workloads, faults } = context;
   const end = performance.now() + forMs;
   while (performance.now() < end && workloads.every((workload) => workload.faults.length === 0)) {
     const first = draw(random, faults);
     const together = [first];
-    if (first.isAlone !== true && random.below(3) === 0) {
-      const others = faults.filter((fault) => fault.isAlone !== true && fault !== first);
+    const others = faults.filter((fault) => fault.isAlone !== true && fault !== first);
+    if (first.isAlone !== true && others.length > 0 && random.below(3) === 0)
       together.push(draw(random, others));
-    }
     await Promise.all(together.map((fault) => fault.run(context)));
     cluster.links.heal();
     cluster.launchStopped();
@@ -139,7 +143,7 @@ function draw(random: SeededRandom, among: readonly Fault[]): Fault {
 }
 
 /** Waits until each workload has written something that was asked for from now on. */
-async function rise(what: string, { cluster, workloads, waited }: RoundContext): Promise<void> {
+async function rise(what: string, { cluster, workloads, waited, say }: RoundContext): Promise<void> {
   const from = performance.now();
   await until(
     what,
@@ -150,7 +154,9 @@ async function rise(what: string, { cluster, workloads, waited }: RoundContext):
     },
     progressBoundMs,
   );
-  waited(performance.now() - from);
+  const tookMs = performance.now() - from;
+  waited(tookMs);
+  if (tookMs > longWaitMs) say(`${what} only after ${(tookMs / 1000).toFixed(1)} s`);
 }
 
 function textOf(error: unknown): string {

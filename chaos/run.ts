@@ -1,5 +1,6 @@
 /**
- * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--workloads v2,v3] [--programs A,B,C] [--quiet] [--out FOLDER]`: real servers
+ * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--workloads v2,v3] [--programs A,B,C]
+ * [--faults 'kill,one way'] [--quiet] [--out FOLDER]`: real servers
  * under real faults, round after round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries,
  * and two Quorate members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
  *
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { needs } from '../test/support/needs.ts';
 import { etcd, type Program, underTest } from '../test/support/program.ts';
+import { faults } from './faults/table.ts';
 import { findFaketime } from './member-clock.ts';
 import { addFigures, type Figures, type RoundResult, runRound } from './round.ts';
 import { slowDiskNeeds } from './slow-disk.ts';
@@ -27,6 +29,8 @@ const { values: asked } = parseArgs({
     /** Of the APIs the members serve, those that are used. */
     workloads: { type: 'string', default: 'v2' },
     programs: { type: 'string' },
+    /** Names from the table of faults: no others then. */
+    faults: { type: 'string' },
     'round-seconds': { type: 'string', default: '120' },
     quiet: { type: 'boolean', default: false },
     out: { type: 'string', default: join(tmpdir(), 'quorate-chaos-failures') },
@@ -82,6 +86,13 @@ const used = asked.workloads.split(',').flatMap((name) => {
   if (name !== 'v2' && name !== 'v3') throw new Error(`--workloads ${name}: neither v2 nor v3`);
   return workloads[name];
 });
+const drawn =
+  asked.faults?.split(',').map((name) => {
+    const fault = faults.find((each) => each.name === name);
+    if (fault === undefined)
+      throw new Error(`--faults ${name}: none of ${faults.map((each) => each.name).join(', ')}`);
+    return fault;
+  }) ?? faults;
 const chosen = asked.programs?.split(',').map(programCalled);
 const three: readonly Program[] = [underTest, underTest, underTest];
 const mixed: readonly Program[] = [underTest, underTest, etcd];
@@ -101,6 +112,7 @@ do {
     programs,
     snapshotCount,
     workloads: used,
+    faults: drawn,
     // What is left over for one more round is not left over.
     faultsMs: left < 1.5 * roundMs ? left : roundMs,
     withSmallDisk: noSmallDisk === false,
