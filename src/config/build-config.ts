@@ -14,6 +14,7 @@ import { clientTlsFlags, hasTlsFiles, peerTlsFlags, readTlsSettings } from './tl
 const electionTimeoutMsMax = 50_000;
 const peerTimeoutMsMin = 5_000;
 const defaultSnapshotCount = 100_000;
+const unboundedStreams = 0xffff_ffff;
 
 export interface BuildOptions {
   /** From a configuration file? There etcd keeps the default of --advertise-client-urls whatever is listened on. */
@@ -120,6 +121,13 @@ export function buildConfig(settings: Settings, options: BuildOptions, notes: Co
     forceNewCluster: settings.switch('force-new-cluster'),
     enableV2: settings.switch('enable-v2'),
     maxRequestBytes,
+    // 0 bounds nothing, in etcd's library too.
+    maxConcurrentStreams: settings.count('max-concurrent-streams') || unboundedStreams,
+    grpcKeepalive: Object.freeze({
+      minTimeMs: settings.durationMs('grpc-keepalive-min-time'),
+      intervalMs: settings.durationMs('grpc-keepalive-interval'),
+      timeoutMs: settings.durationMs('grpc-keepalive-timeout'),
+    }),
     cors: listOrAll(settings.list('cors')),
     hostWhitelist: listOrAll(settings.list('host-whitelist')),
     clientTls,

@@ -78,6 +78,14 @@ export interface ServerConfig {
 
   readonly enableV2: boolean;
   readonly maxRequestBytes: number;
+  /** Streams one gRPC client may have open; the listener's own bound holds besides. */
+  readonly maxConcurrentStreams: number;
+  /** 0 switches a rule off. */
+  readonly grpcKeepalive: {
+    readonly minTimeMs: number;
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+  };
   /** Allowed origins; ['*'] allows all. */
   readonly cors: readonly string[];
   /** Host names answered on connections without TLS; ['*'] allows all. */

@@ -56,6 +56,21 @@ describe('defaults', () => {
     assert.match(notesOf({ argv }).join('\n'), /failed to detect default host/);
   });
 
+  test("gRPC's bounds are etcd's, and a bound of 0 streams is none", () => {
+    const { maxConcurrentStreams, grpcKeepalive } = configOf({});
+    assert.equal(maxConcurrentStreams, 4294967295);
+    assert.deepEqual(grpcKeepalive, { minTimeMs: 5_000, intervalMs: 7_200_000, timeoutMs: 20_000 });
+    const argv = [
+      '--max-concurrent-streams=100',
+      '--grpc-keepalive-min-time=1s',
+      '--grpc-keepalive-interval=0',
+    ];
+    const given = configOf({ argv: [...argv, '--grpc-keepalive-timeout=1m'] });
+    assert.equal(given.maxConcurrentStreams, 100);
+    assert.deepEqual(given.grpcKeepalive, { minTimeMs: 1_000, intervalMs: 0, timeoutMs: 60_000 });
+    assert.equal(configOf({ argv: ['--max-concurrent-streams=0'] }).maxConcurrentStreams, 4294967295);
+  });
+
   test('a snapshot count of 0 is the default, as in etcd', () => {
     assert.equal(configOf({ argv: ['--snapshot-count=0'] }).snapshotCount, 100000);
   });

@@ -119,8 +119,7 @@ export const memberFlags = [
     name: 'max-concurrent-streams',
     kind: 'count',
     default: '4294967295',
-    doc: 'Most gRPC streams one client may have open.',
-    needs: 'gRPC',
+    doc: 'Most gRPC streams one client may have open; never more than 16384.',
   },
   {
     name: 'enable-grpc-gateway',
@@ -134,22 +133,19 @@ export const memberFlags = [
     name: 'grpc-keepalive-min-time',
     kind: 'duration',
     default: '5s',
-    doc: 'Shortest time a gRPC client must leave between pings.',
-    needs: 'gRPC',
+    doc: 'Shortest time a gRPC client must leave between pings; 0 for any.',
   },
   {
     name: 'grpc-keepalive-interval',
     kind: 'duration',
     default: '2h',
     doc: 'How often the server pings a gRPC client; 0 for never.',
-    needs: 'gRPC',
   },
   {
     name: 'grpc-keepalive-timeout',
     kind: 'duration',
     default: '20s',
     doc: 'How long a gRPC client may take to answer a ping; 0 for ever.',
-    needs: 'gRPC',
   },
   {
     name: 'socket-reuse-port',

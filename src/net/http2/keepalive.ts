@@ -5,7 +5,7 @@
 
 /** Times in milliseconds. */
 export interface KeepaliveOptions {
-  /** A client that pings more often than this, three times, is told to go (etcd's --grpc-keepalive-min-time). */
+  /** A client that pings more often than this, three times, is told to go (etcd's --grpc-keepalive-min-time); 0: it may. */
   readonly minTimeMs: number;
   /** After this long a silence the client is pinged (--grpc-keepalive-interval); 0: never. */
   readonly intervalMs: number;
@@ -47,6 +47,7 @@ export class Keepalive {
    * @param afterOutput an answer went out since its last ping, which forgives everything: clients measure the line so
    */
   pinged(nowMs: number, hasStreams: boolean, afterOutput: boolean): boolean {
+    if (this.options.minTimeMs === 0) return true;
     if (afterOutput) {
       this.strikes = 0;
     } else if (nowMs - this.lastPingMs < (hasStreams ? this.options.minTimeMs : idleMinTimeMs)) {
