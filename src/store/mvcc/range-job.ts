@@ -77,6 +77,7 @@ class LargeRangeJob implements RangeJob {
   /** For other orders: what was collected, and once all of it was, sorted. */
   #collected: EncodedKeyValue[] | undefined;
   #delivered = -1;
+  #isDelivered = false;
 
   constructor(tables: MvccTables, state: MvccState, plan: RangePlan, walk: VersionWalk, unpin: () => void) {
     this.revision = state.newest;
@@ -99,7 +100,7 @@ class LargeRangeJob implements RangeJob {
       this.#unpin();
       return { kind: 'error', code: 'compacted' };
     }
-    if (this.#plan.countOnly || this.#more) return this.#count(NO_KVS);
+    if (this.#plan.countOnly || this.#more || this.#isDelivered) return this.#count(NO_KVS);
     if (this.#collected === undefined) return this.#inKeyOrder(bytesMax);
     return this.#delivered < 0 ? this.#collect(this.#collected) : this.#deliver(this.#collected, bytesMax);
   }
@@ -136,17 +137,16 @@ class LargeRangeJob implements RangeJob {
   }
 
   #collect(collected: EncodedKeyValue[]): RangeSlice {
-    const { filter, compare } = this.#plan;
-    const isByValue = this.#plan.sortsByValue;
+    const { filter, compare, sortsByValue, readMax } = this.#plan;
     this.#walk.step(SLICE_ROWS, (kv) => {
-      // Without their values they are read again when their turn comes.
-      if (filter === undefined || filter(kv)) collected.push(isByValue ? kv : withoutValue(kv));
-      return true;
+      // Without their values, and copied so that they do not hold those: they are read again when their turn comes.
+      if (filter === undefined || filter(kv)) collected.push(sortsByValue ? kv : withoutValue(kv).slice());
+      return collected.length < readMax;
     });
-    if (!this.#walk.done) return slice(NO_KVS);
-    collected.sort(compare);
-    this.#more = false;
-    this.#delivered = 0;
+    if (this.#walk.done || collected.length >= readMax) {
+      collected.sort(compare);
+      this.#delivered = 0;
+    }
     return slice(NO_KVS);
   }
 
@@ -166,8 +166,10 @@ class LargeRangeJob implements RangeJob {
       bytes += kv.length;
     }
     if (this.#delivered < end) return slice(kvs);
+    this.#collected = undefined;
+    this.#isDelivered = true;
     this.#more = collected.length > end;
-    return this.#last(kvs, this.#walk.visited);
+    return this.#count(kvs);
   }
 
   #last(kvs: readonly EncodedKeyValue[], count: number): RangeSlice {

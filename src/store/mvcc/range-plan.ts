@@ -17,6 +17,8 @@ export interface RangePlan {
   /** Any other order than by keys: all are read, then sorted, then cut. */
   readonly compare: ((a: EncodedKeyValue, b: EncodedKeyValue) => number) | undefined;
   readonly sortsByValue: boolean;
+  /** Key values that are read before sorting; the rest is only counted. */
+  readonly readMax: number;
   /** 0: none. */
   readonly limit: number;
   /** Undefined: all pass. The count is of all keys nevertheless. */
@@ -36,6 +38,10 @@ export function planRange(request: RangeRequest, state: MvccState): RangePlan | 
     request.sortOrder === SortOrder.none && sortTarget !== SortTarget.key
       ? SortOrder.ascend
       : request.sortOrder;
+  const filter = filterOf(request);
+  const limit = Math.max(0, request.limit);
+  // Without an order asked for etcd sorts only as many as it needs to know whether there are more.
+  const isCutFirst = request.sortOrder === SortOrder.none && filter === undefined && limit > 0;
   const isByKey = sortTarget === SortTarget.key;
   return {
     kind: 'plan',
@@ -44,8 +50,9 @@ export function planRange(request: RangeRequest, state: MvccState): RangePlan | 
     reverse: isByKey && sortOrder === SortOrder.descend,
     compare: isByKey ? undefined : comparison(sortTarget, sortOrder),
     sortsByValue: sortTarget === SortTarget.value,
-    limit: Math.max(0, request.limit),
-    filter: filterOf(request),
+    readMax: isCutFirst ? limit + 1 : Number.POSITIVE_INFINITY,
+    limit,
+    filter,
     keysOnly: request.keysOnly,
     countOnly: request.countOnly,
   };

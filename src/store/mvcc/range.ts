@@ -23,7 +23,9 @@ export function range(tables: MvccTables, state: MvccState, request: RangeReques
   if (plan.countOnly) return result(state, NO_KVS, false, countAt(tables, state, bounds, plan.revision));
   const wanted = plan.keysOnly && plan.compare === undefined ? 'valueless' : 'whole';
   const walk = new VersionWalk(tables, state, bounds, plan.revision, plan.reverse, wanted);
-  return plan.compare === undefined ? inKeyOrder(tables, state, plan, walk) : sorted(state, plan, walk);
+  return plan.compare === undefined
+    ? inKeyOrder(tables, state, plan, walk)
+    : sorted(tables, state, plan, walk);
 }
 
 /** Keys visible at a revision. */
@@ -72,19 +74,20 @@ function inKeyOrder(tables: MvccTables, state: MvccState, plan: RangePlan, walk:
   return result(state, kvs, more, countAll(tables, walk));
 }
 
-function sorted(state: MvccState, plan: RangePlan, walk: VersionWalk): RangeResult {
+function sorted(tables: MvccTables, state: MvccState, plan: RangePlan, walk: VersionWalk): RangeResult {
+  const { filter, readMax } = plan;
   let kvs: EncodedKeyValue[] = [];
-  while (!walk.done) {
+  while (!walk.done && kvs.length < readMax) {
     walk.step(STEP_ROWS, (kv) => {
-      if (plan.filter === undefined || plan.filter(kv)) kvs.push(kv);
-      return true;
+      if (filter === undefined || filter(kv)) kvs.push(kv);
+      return kvs.length < readMax;
     });
   }
   kvs.sort(plan.compare);
   const more = plan.limit > 0 && kvs.length > plan.limit;
   if (more) kvs.length = plan.limit;
   if (plan.keysOnly) kvs = kvs.map(withoutValue);
-  return result(state, kvs, more, walk.visited);
+  return result(state, kvs, more, countAll(tables, walk));
 }
 
 /** All keys of the walk's range, visited or not. */

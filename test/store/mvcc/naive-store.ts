@@ -57,6 +57,13 @@ export class NaiveStore {
         (request.maxCreateRevision === 0 || kv.createRevision <= request.maxCreateRevision) &&
         (request.minCreateRevision === 0 || kv.createRevision >= request.minCreateRevision),
     );
+    const isFiltered =
+      request.minModRevision ||
+      request.maxModRevision ||
+      request.minCreateRevision ||
+      request.maxCreateRevision;
+    // etcd's quirk: with a target but no order it cuts before it sorts.
+    if (request.sortOrder === 0 && !isFiltered && request.limit > 0) kvs = kvs.slice(0, request.limit + 1);
     if (request.sortOrder !== 0 || request.sortTarget !== 0) {
       const by = (kv: KeyValue): number | string =>
         [text(kv.key), kv.version, kv.createRevision, kv.modRevision, text(kv.value)][request.sortTarget]!;

@@ -49,13 +49,15 @@ export interface Situation {
 
 export class RandomRequests {
   readonly #random: SeededRandom;
+  readonly #keys: readonly string[];
 
-  constructor(random: SeededRandom) {
+  constructor(random: SeededRandom, keys: readonly string[] = KEYS) {
     this.#random = random;
+    this.#keys = keys;
   }
 
   key(): string {
-    return this.#random.pick(KEYS);
+    return this.#random.pick(this.#keys);
   }
 
   chance(percent: number): boolean {
