@@ -4,7 +4,8 @@
  */
 import type { HttpExchange, HttpHandler } from '../net/http-exchange.ts';
 import type { QuorateServer } from '../server/contract.ts';
-import { sendBadRequest, sendMethodNotAllowed, sendNotFound, sendTextError } from './http/answers.ts';
+import { GatewayEndpoint, type GatewayOptions } from './gateway/gateway-endpoint.ts';
+import { sendBadRequest, sendMethodNotAllowed, sendNotFound } from './http/answers.ts';
 import { decodeUtf8, toByteText } from './http/byte-text.ts';
 import { cleanPath, sendRedirect } from './http/clean-path.ts';
 import { unescapePercent } from './http/percent-encoding.ts';
@@ -37,6 +38,8 @@ export interface ClientHandlerOptions {
   readonly bodyBytesMax?: number;
   /** Bytes that may wait for a slow watcher before its stream is ended. 1 MiB unless told. */
   readonly watchBacklogBytesMax?: number;
+  /** JSON for the v3 API; undefined: there is nothing below /v3 (`--enable-grpc-gateway=false`). */
+  readonly gateway?: GatewayOptions | undefined;
   /** False: there is nothing below /v2. True unless told. */
   readonly enableV2?: boolean;
 }
@@ -67,9 +70,7 @@ export function clientHandler(server: QuorateServer, options: ClientHandlerOptio
       allow: 'PUT',
       serve: (exchange) => serveLogLevel(exchange, setLogLevel),
     },
-    // The gateway to the v3 API has no paths yet.
-    { path: '/v3/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
-    { path: '/v3beta/', serve: (exchange) => sendTextError(exchange, 404, 'Not Found') },
+    ...gatewayEndpoints(options.gateway),
     ...operatorEndpoints(server, metrics),
   ];
   return options.enableV2 === false ? router(general) : v2Handler(server, options, general);
@@ -130,6 +131,17 @@ function v2Handler(
     }
     route(exchange);
   };
+}
+
+/** The two names of the v3 API. */
+function gatewayEndpoints(options: GatewayOptions | undefined): Endpoint[] {
+  if (options === undefined) return [];
+  const gateway = new GatewayEndpoint(options);
+  const serve = (exchange: HttpExchange, path: string): void => gateway.serve(exchange, path);
+  return [
+    { path: '/v3/', serve },
+    { path: '/v3beta/', serve },
+  ];
 }
 
 /** What a URL of --listen-metrics-urls serves: /metrics and /health. */

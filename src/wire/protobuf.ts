@@ -68,6 +68,12 @@ export class Writer {
     this.#position = this.#start;
   }
 
+  /** Forgets all behind the first `length` bytes since the last `finish`. */
+  truncate(length: number): void {
+    if (length > this.length) throw new RangeError('nothing to cut off');
+    this.#position = this.#start + length;
+  }
+
   tag(field: number, wireType: number): this {
     return this.varint32(((field << 3) | wireType) >>> 0);
   }

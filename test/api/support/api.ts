@@ -3,6 +3,7 @@ import { type ClientHandlerOptions, clientHandler } from '../../../src/api/clien
 import type { LogLevel } from '../../../src/api/ops/log-level.ts';
 import { createMetrics, type Metrics, observeServer } from '../../../src/api/ops/metrics.ts';
 import type { HttpHandler } from '../../../src/net/http-exchange.ts';
+import { HandClock } from '../../net/clocks.ts';
 import { ask, type FakeExchange } from './fake-exchange.ts';
 import { FakeServer } from './fake-server.ts';
 
@@ -34,6 +35,7 @@ export function createApi(options: Partial<ClientHandlerOptions> = {}): Api {
     monotonicMs: () => clockMs++,
     defer: (callback) => deferred.push(callback),
     setLogLevel: (level) => logLevels.push(level),
+    gateway: { methods: new Map(), clock: new HandClock() },
     ...options,
   });
   return {

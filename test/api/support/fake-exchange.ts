@@ -31,6 +31,9 @@ export class FakeExchange implements HttpExchange {
   /** Bytes a stream may hold before `write` says to wait; what was written counts until `drain`. */
   highWaterBytes = 64 * 1024;
   pendingBytes = 0;
+  bodyPaused = false;
+  #onChunk: ((chunk: Uint8Array) => boolean) | undefined;
+  #onEnd: ((complete: boolean) => void) | undefined;
   readonly #headers: Readonly<Record<string, string | readonly string[]>>;
   readonly #body: Uint8Array;
   #onClose: (() => void) | undefined;
@@ -65,10 +68,24 @@ export class FakeExchange implements HttpExchange {
     else callback(this.#body);
   }
 
-  streamBody(): void {
-    throw new Error('no endpoint streams a body');
+  /** The body given with the request comes first; `sendChunk` and `endBody` say the rest. */
+  streamBody(onChunk: (chunk: Uint8Array) => boolean, onEnd: (complete: boolean) => void): void {
+    this.#onChunk = onChunk;
+    this.#onEnd = onEnd;
+    if (this.#body.length > 0) this.sendChunk(this.#body);
   }
-  resumeBody(): void {}
+
+  sendChunk(chunk: string | Uint8Array): void {
+    this.bodyPaused = this.#onChunk?.(Buffer.from(chunk)) === false;
+  }
+
+  endBody(): void {
+    this.#onEnd?.(true);
+  }
+
+  resumeBody(): void {
+    this.bodyPaused = false;
+  }
 
   onClose(callback: () => void): void {
     this.#onClose = callback;

@@ -1,0 +1,122 @@
+/**
+ * A gRPC call that came as JSON over HTTP: methods see the same interface as behind HTTP/2.
+ *
+ * A call ends once: by its answer, by an error, by the client's leaving or by its deadline; the last two call back whoever registered. An answer goes out in
+ * one piece (`UnaryGatewayCall`) or as lines (`StreamGatewayCall`, in stream-gateway-call.ts).
+ */
+import { type GrpcCall, GrpcStatus } from '../../net/grpc-call.ts';
+import type { HttpExchange } from '../../net/http-exchange.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
+import { JSON_HEADERS } from '../http/answers.ts';
+import { errorBody, httpCode } from './error-body.ts';
+import { messageToJson } from './message-to-json.ts';
+import type { GatewayRoute } from './routes.ts';
+
+/** Of every answer that is no error. */
+export const ANSWER_HEADERS = `${JSON_HEADERS}Grpc-Metadata-Content-Type: application/grpc\r\n`;
+
+export abstract class GatewayCall implements GrpcCall {
+  readonly deadlineMs: number | undefined;
+  protected readonly exchange: HttpExchange;
+  protected readonly route: GatewayRoute;
+  readonly #timer: Timer | undefined;
+  #ended = false;
+  #closeCallbacks: (() => void)[] = [];
+  #watchesClient = false;
+
+  /** `timeoutMs`: how long the client waits; undefined: for ever. */
+  constructor(exchange: HttpExchange, route: GatewayRoute, clock: Clock, timeoutMs: number | undefined) {
+    this.exchange = exchange;
+    this.route = route;
+    if (timeoutMs === undefined) return;
+    this.deadlineMs = clock.monotonicMs() + timeoutMs;
+    this.#timer = clock.schedule(timeoutMs, () => this.#expire());
+  }
+
+  get path(): string {
+    return this.route.grpcPath;
+  }
+
+  get remoteAddress(): string {
+    return this.exchange.remoteAddress;
+  }
+
+  get secure(): boolean {
+    return this.exchange.secure;
+  }
+
+  get clientCertificate(): GrpcCall['clientCertificate'] {
+    return this.exchange.clientCertificate;
+  }
+
+  get closed(): boolean {
+    return this.#ended || this.exchange.closed;
+  }
+
+  /** Authorization is passed on, and 'Grpc-Metadata-Name' as 'name'. */
+  metadata(name: string): string | undefined {
+    if (name === 'authorization') return this.exchange.header(name);
+    return this.exchange.header(`grpc-metadata-${name}`);
+  }
+
+  onClose(callback: () => void): void {
+    this.#closeCallbacks.push(callback);
+    // Only now, because the exchange then takes a half-closed connection for a client that has left.
+    this.watchClient();
+  }
+
+  fail(status: GrpcStatus, message: string): void {
+    if (this.closed) return;
+    this.ended();
+    this.sendError(status, message);
+  }
+
+  /** The request is no message: the method has not heard of it. */
+  refuse(message: string): void {
+    if (this.closed) return;
+    this.ended();
+    const status = GrpcStatus.invalidArgument;
+    this.exchange.send(httpCode(status), JSON_HEADERS, errorBody(status, message));
+  }
+
+  abstract respond(message: Uint8Array): void;
+  protected abstract sendError(status: GrpcStatus, message: string): void;
+
+  protected watchClient(): void {
+    if (this.#watchesClient) return;
+    this.#watchesClient = true;
+    this.exchange.onClose(() => this.#interrupt());
+  }
+
+  /** Nothing more will be sent by a method. */
+  protected ended(): void {
+    this.#ended = true;
+    this.#closeCallbacks = [];
+    this.#timer?.cancel();
+  }
+
+  #interrupt(): void {
+    if (this.#ended) return;
+    const callbacks = this.#closeCallbacks;
+    this.ended();
+    for (const callback of callbacks) callback();
+  }
+
+  #expire(): void {
+    if (this.closed) return;
+    this.#interrupt();
+    this.sendError(GrpcStatus.deadlineExceeded, 'context deadline exceeded');
+  }
+}
+
+export class UnaryGatewayCall extends GatewayCall {
+  respond(message: Uint8Array): void {
+    if (this.closed) return;
+    this.ended();
+    this.exchange.send(200, ANSWER_HEADERS, messageToJson(this.route.response, message));
+  }
+
+  protected sendError(status: GrpcStatus, message: string): void {
+    this.exchange.send(httpCode(status), JSON_HEADERS, errorBody(status, message));
+  }
+}
