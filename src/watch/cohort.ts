@@ -23,8 +23,10 @@ export class Cohort {
   position: number;
   batchStart: number;
   watcherCount = 0;
-  /** Turns in a row that it let a cohort behind it come nearer. */
+  /** Times in a row that it let a cohort behind it come nearer. */
   held = 0;
+  /** Orders the cohorts behind by how long they have waited for their next step. */
+  lastStep = 0;
   readonly #prevKvOf: PrevKvOf;
   #dirty: WatchGroup[] = [];
   #dirtyCursor = 0;

@@ -61,8 +61,8 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
   readonly #similarRevisions: number;
   #live: Cohort;
   readonly #behind: Cohort[] = [];
-  /** Which of those comes next. */
-  #nextBehind = 0;
+  /** Counts the steps of those. */
+  #steps = 0;
   /** Watches whose revision was compacted away, to be told. */
   readonly #compacted: Watcher[] = [];
   #watchCount = 0;
@@ -182,6 +182,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
     const nearest = behind[place - 1];
     if (nearest !== undefined && this.#isSimilar(nearest.position, next)) return nearest;
     const cohort = new Cohort(next, this.#prevKvOf);
+    cohort.lastStep = this.#steps;
     behind.splice(place, 0, cohort);
     return cohort;
   }
@@ -202,13 +203,17 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
     this.#callback?.();
   }
 
-  /** One cohort behind, in turns, takes a step; returns the work done. */
+  /** The cohort behind that has waited longest takes a step; returns the work done. */
   #stepBehind(allowance: number): number {
     const behind = this.#behind;
     while (behind.length > 0) {
-      const place = this.#nextBehind % behind.length;
-      this.#nextBehind = place + 1;
+      let place = 0;
+      for (let i = 1; i < behind.length; i += 1) {
+        if (behind[i]!.lastStep < behind[place]!.lastStep) place = i;
+      }
       const cohort = behind[place]!;
+      cohort.lastStep = this.#steps;
+      this.#steps += 1;
       if (this.#waitsForOther(cohort, behind[place - 1])) continue;
       const used = this.#step(cohort, behind[place + 1] ?? this.#live, allowance);
       if (cohort.watcherCount === 0 && !cohort.isDelivering) behind.splice(behind.indexOf(cohort), 1);
@@ -231,14 +236,14 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
   /** Reads and delivers for a cohort; `ahead` is the one that it must not overtake, none for the live one. Returns the work done. */
   #step(cohort: Cohort, ahead: Cohort | undefined, allowance: number): number {
     let left = allowance;
-    if (!cohort.isDelivering) {
+    while (left > 0 && (cohort.watcherCount > 0 || cohort.isDelivering)) {
       const end = ahead?.position ?? this.#log.end;
-      if (ahead !== undefined && cohort.position === end) return merge(cohort, ahead, allowance);
-      if (cohort.watcherCount === 0) cohort.endRead(end);
-      if (cohort.position === end) return 0;
-      left -= this.#read(cohort, end);
+      if (cohort.isDelivering) left = cohort.deliver(left, this.#onFull);
+      else if (cohort.position < end) left -= this.#read(cohort, end);
+      else if (ahead !== undefined) left -= merge(cohort, ahead, left);
+      else break;
     }
-    return allowance - cohort.deliver(left, this.#onFull);
+    return allowance - left;
   }
 
   #read(cohort: Cohort, end: number): number {

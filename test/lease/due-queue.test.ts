@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DueEntry, DueQueue } from '../../src/lease/due-queue.ts';
+import { fc } from '../support/fast-check.ts';
+
+const step = fc.record({
+  which: fc.integer({ min: 0, max: 19 }),
+  dueMs: fc.option(fc.integer({ min: 0, max: 10 }), { nil: undefined }),
+});
+
+test('the queue hands out what a sorted list would, whatever was moved and removed', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120, size: 'max' }), fc.boolean(), (steps, isFilled) => {
+      const queue = new DueQueue<number>();
+      const entries = Array.from({ length: 20 }, (_, order) => new DueEntry(order, order, order >> 1));
+      const inQueue = new Set(isFilled ? entries : []);
+      if (isFilled) queue.fill([...entries]);
+      for (const { which, dueMs } of steps) {
+        const entry = entries[which]!;
+        if (dueMs === undefined) {
+          queue.remove(entry);
+          inQueue.delete(entry);
+        } else {
+          queue.set(entry, dueMs);
+          inQueue.add(entry);
+        }
+        assert.equal(queue.size, inQueue.size);
+      }
+      const expected = [...inQueue].sort((a, b) => a.dueMs - b.dueMs || a.order - b.order);
+      for (const entry of expected) {
+        assert.equal(queue.top(), entry);
+        queue.remove(entry);
+      }
+      assert.equal(queue.top(), undefined);
+    }),
+    { numRuns: 500 },
+  );
+});
