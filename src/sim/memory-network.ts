@@ -21,6 +21,7 @@ import {
 import type { Random } from '../ports/random.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import { decodeMessage, encodeMessage } from '../wire/raftpb.ts';
+import { gather, inPieces } from './byte-pieces.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 export interface NetworkFaults {
@@ -440,25 +441,4 @@ class Host implements PeerNetwork {
 
 const NO_TRAFFIC = { count: 0, packageRate: 0, bandwidthRate: 0 };
 
-async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of chunks) {
-    parts.push(chunk);
-    length += chunk.length;
-  }
-  const whole = new Uint8Array(length);
-  let filled = 0;
-  for (const part of parts) {
-    whole.set(part, filled);
-    filled += part.length;
-  }
-  return whole;
-}
-
-async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
-}
-
-const PIECE_BYTES = 4096;
 const NO_STATE = new Uint8Array(0);

@@ -41,7 +41,7 @@ function tell(observation: Observation): string | undefined {
     }
     case 'watch-delivered': {
       const { action, key, value, modifiedIndex } = observation.event;
-      return `watcher ${observation.watcherId} hears ${action} ${key} ${value ?? ''} at ${modifiedIndex}`;
+      return `watcher ${observation.watcherId} hears ${action} ${key} ${short(value)} at ${modifiedIndex}`;
     }
     case 'key-expired':
       return `${observation.member} lets ${observation.key} expire at ${observation.modifiedIndex}`;
@@ -54,11 +54,17 @@ function ids(members: readonly bigint[]): string {
   return members.map((id) => id.toString(16).slice(0, 4)).join(' ');
 }
 
+/** Long values are one number and filling. */
+function short(value: string | undefined): string {
+  if (value === undefined) return '';
+  return value.length > 16 ? `${value.replace(/\.+$/, '')}… (${value.length})` : value;
+}
+
 function operationText(operation: ClientOperation): string {
   const { kind, key } = operation;
   const parts = [kind, key];
-  if ('value' in operation) parts.push(operation.value);
-  if ('prevValue' in operation) parts.push(`if ${operation.prevValue || operation.prevIndex}`);
+  if ('value' in operation) parts.push(short(operation.value));
+  if ('prevValue' in operation) parts.push(`if ${short(operation.prevValue) || operation.prevIndex}`);
   if (kind === 'put' && operation.ttlMs !== undefined) parts.push(`for ${operation.ttlMs} ms`);
   return parts.join(' ');
 }
@@ -66,7 +72,7 @@ function operationText(operation: ClientOperation): string {
 function outcomeText(outcome: ClientOutcome): string {
   switch (outcome.kind) {
     case 'done':
-      return `${outcome.action} ${outcome.key} ${outcome.value ?? ''} at ${outcome.modifiedIndex} of ${outcome.etcdIndex}`;
+      return `${outcome.action} ${outcome.key} ${short(outcome.value)} at ${outcome.modifiedIndex} of ${outcome.etcdIndex}`;
     case 'refused':
       return `refused: ${outcome.errorCode} ${outcome.cause} at ${outcome.etcdIndex}`;
     case 'unknown':

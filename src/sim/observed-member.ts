@@ -47,6 +47,8 @@ export class ObservedMember extends SimulatedMember {
   lastId: MemberId = 0n;
   /** What is wrong with its disk: each is asked before every operation and may name an error. */
   readonly troubles = new Set<(operation: DiskOperation) => string | undefined>();
+  /** Where the last writes of its log that asked to be durable began, the latest last. */
+  readonly logWrites: { readonly path: string; readonly position: number }[] = [];
   whenEnded: (how: EndOfProcess, error: Error | undefined) => void = () => {};
   readonly #recorder: Recorder;
   readonly #sampling: StateSampling;
@@ -109,6 +111,11 @@ export class ObservedMember extends SimulatedMember {
   }
 
   #troubleOf(operation: DiskOperation): string | undefined {
+    const { kind, path, position } = operation;
+    if (kind === 'write-durably' && position !== undefined) {
+      this.logWrites.push({ path, position });
+      if (this.logWrites.length > 2) this.logWrites.shift();
+    }
     for (const trouble of this.troubles) {
       const code = trouble(operation);
       if (code !== undefined) return code;

@@ -15,6 +15,8 @@ export interface Scenario {
   readonly snapshotCount: number;
   /** Length at which the log's next segment begins. */
   readonly segmentBytes: number;
+  /** How far ahead of the log's end zeros are written; 0: not at all. */
+  readonly zeroAheadBytes: number;
   readonly strict: boolean;
   readonly preVote: boolean;
   readonly diskMs: number;
@@ -24,6 +26,8 @@ export interface Scenario {
   readonly clockDrift: number;
   readonly clients: number;
   readonly watchers: number;
+  /** The longest value that clients write; 0: short ones only. */
+  readonly valueBytes: number;
   /** Mean pause of a client between two operations. */
   readonly thinkMs: number;
   readonly safetyMs: number;
@@ -43,14 +47,16 @@ export function drawScenario(dice: Dice): Scenario {
     founders,
     snapshotCount: dice.pick([10, 25, 60, 200, 10_000])!,
     segmentBytes: dice.pick([8_192, 32_768, 262_144])!,
+    zeroAheadBytes: dice.pick([0, 0, 4_096, 65_536])!,
     strict: dice.chance(0.5),
     preVote: dice.chance(0.8),
     diskMs: dice.pick([0.2, 0.5, 2, 8])!,
     delayMs: dice.pick([0.5, 2, 10, 30])!,
     skewMs: dice.chance(0.5) ? dice.between(0, 20_000) : 0,
     clockDrift: dice.chance(0.3) ? 0.05 : 0,
-    clients: 2 + dice.below(4),
+    clients: dice.pick([2, 3, 4, 5, 9])!,
     watchers: dice.below(4),
+    valueBytes: dice.pick([0, 0, 800, 3_000])!,
     thinkMs: dice.pick([30, 100, 250, 600])!,
     safetyMs: dice.between(60_000, 180_000),
     roughStart: dice.chance(0.3),

@@ -42,6 +42,16 @@ export class Dice {
     return of[this.below(of.length)];
   }
 
+  /** `of[i]` comes up in proportion to `weights[i]`; all weights are positive. */
+  weighted<T>(of: readonly T[], weights: readonly number[]): T {
+    let left = this.random.next() * weights.reduce((sum, weight) => sum + weight, 0);
+    const at = weights.findIndex((weight) => {
+      left -= weight;
+      return left < 0;
+    });
+    return of[at < 0 ? of.length - 1 : at]!;
+  }
+
   /** Waiting time in milliseconds until something that happens every `meanMs` on average. */
   waitMs(meanMs: number): number {
     return Math.min(10 * meanMs, -Math.log(1 - this.random.next()) * meanMs);

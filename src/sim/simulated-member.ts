@@ -19,8 +19,10 @@ import { Server, type StopReason } from '../server/server.ts';
 import type { ServerSettings } from '../server/server-parts.ts';
 import type { SnapshotStorage } from '../server/snapshot-keeper.ts';
 import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
+import { createMemoryBackend } from './memory-backend.ts';
 import { createMemoryDisk, type DiskOperation, type MemoryDisk } from './memory-disk.ts';
 import type { MemoryNetwork } from './memory-network.ts';
+import { createMemoryTables, type MemoryTables } from './memory-tables.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
 export const TICK_MS = 100;
@@ -69,6 +71,8 @@ export class SimulatedMember {
   urls: readonly string[];
   log: Log = silentLog;
   disk: MemoryDisk;
+  /** What the v3 state's tables hold durably. */
+  tables: MemoryTables;
   /** Serves clients. */
   ready = false;
   /** Why it could not start, or had to stop. */
@@ -91,6 +95,7 @@ export class SimulatedMember {
     this.options = options;
     this.urls = [urlOf(name)];
     this.disk = this.#newDisk();
+    this.tables = createMemoryTables({ random: this.world.random });
   }
 
   /** There is no process, not even one that starts. */
@@ -136,6 +141,7 @@ export class SimulatedMember {
       this.failure = error;
       this.#end('refused', error);
       this.disk.kill();
+      this.tables.crash();
     });
   }
 
@@ -143,12 +149,14 @@ export class SimulatedMember {
   crash(): void {
     this.#end('crashed');
     this.disk.crash();
+    this.tables.crash();
   }
 
   /** The process ends at once; what it wrote stays. */
   kill(): void {
     this.#end('killed');
     this.disk.kill();
+    this.tables.crash();
   }
 
   /** The server stops in order; the log is not closed. All who wait are answered. */
@@ -170,6 +178,7 @@ export class SimulatedMember {
         if (this.#clock !== clock) return;
         this.#end('stopped');
         this.disk.kill();
+        this.tables.crash();
         done();
       };
       opened!.storage.close().then(end, end);
@@ -180,6 +189,7 @@ export class SimulatedMember {
   loseDisk(): void {
     if (!this.isDown) throw new Error(`${this.name} runs`);
     this.disk = this.#newDisk();
+    this.tables = createMemoryTables({ random: this.world.random });
   }
 
   /** As `createRaftNode`; to be overridden by whoever wants to look on. */
@@ -214,6 +224,7 @@ export class SimulatedMember {
       advertisedPeerURLs: this.urls,
       forceNewCluster: this.options.forceNewCluster ?? false,
       electionTicks: ELECTION_TICKS,
+      minLeaseTtlSeconds: Math.ceil((1.5 * ELECTION_TICKS * TICK_MS) / 1000),
       preVote: options.preVote ?? true,
       serverVersion,
       retention: { maxWals: 5, maxSnapshots: 5 },
@@ -221,6 +232,7 @@ export class SimulatedMember {
     const opened = await openMember(settings, {
       disk,
       layout,
+      backend: createMemoryBackend({ tables: this.tables, clock }),
       probe,
       clock,
       random,
@@ -248,6 +260,7 @@ export class SimulatedMember {
       snapshotCount: options.snapshotCount ?? 10_000,
       strictReconfigCheck: options.strict ?? true,
       serverVersion,
+      v3: { quotaBytes: 0, autoCompaction: { mode: 'off' }, corruptionCheckIntervalMs: 0 },
     };
     const server: Server = new Server(serverSettings, {
       ...opened,
@@ -269,6 +282,7 @@ export class SimulatedMember {
         if (reason.kind === 'failure') this.failure = reason.error;
         this.#end(reason.kind === 'failure' ? 'failed' : 'removed', this.failure);
         this.disk.kill();
+        this.tables.crash();
       };
       opened.storage.close().then(end, end);
     });

@@ -9,6 +9,10 @@
  *
  * Everything is drawn from the seed, and time is virtual: the same seed gives the same run, observation for observation.
  */
+import { ClientPool } from './clients/client-pool.ts';
+import { SimulatedClient } from './clients/simulated-client.ts';
+import { SimulatedWatcher } from './clients/simulated-watcher.ts';
+import { V2ClientApi } from './clients/v2-client-api.ts';
 import { FAULTS } from './faults/fault-table.ts';
 import { WayBlocks } from './faults/way-blocks.ts';
 import { Nemesis } from './nemesis.ts';
@@ -18,9 +22,7 @@ import { Operator } from './operator.ts';
 import { Recorder, type RunCounts } from './recorder.ts';
 import { drawScenario, type Scenario } from './scenario.ts';
 import { createSeededRandom, Dice } from './seeded-random.ts';
-import { ClientPool, SimulatedClient } from './simulated-client.ts';
 import { SimulatedHosts } from './simulated-hosts.ts';
-import { SimulatedWatcher } from './simulated-watcher.ts';
 import { Supervisor } from './supervisor.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -79,8 +81,10 @@ class Simulation {
   constructor(seed: number, options: RunOptions) {
     this.#seed = seed;
     const dice = new Dice(seed);
-    this.#scenario = { ...drawScenario(dice), ...options.scenario };
-    const { snapshotCount, segmentBytes, strict, preVote, diskMs, delayMs, thinkMs } = this.#scenario;
+    // From a stream of its own: what is drawn for it does not change the rest.
+    this.#scenario = { ...drawScenario(new Dice(dice.seed())), ...options.scenario };
+    const { snapshotCount, segmentBytes, zeroAheadBytes, strict, preVote, diskMs, delayMs, thinkMs } =
+      this.#scenario;
     this.#clock = new VirtualClock(EPOCH_MS);
     this.#recorder = new Recorder(this.#clock, options.checkers, options.listener);
     this.#hosts = new SimulatedHosts(this.#clock, createSeededRandom(dice.seed()), this.#recorder, {
@@ -88,19 +92,20 @@ class Simulation {
       strict,
       preVote,
       diskMs,
-      logSizes: { segmentBytes, zeroAheadBytes: 4_096 },
+      logSizes: { segmentBytes, zeroAheadBytes },
     });
     this.#hosts.network.faults.delayMs = delayMs;
     this.#supervisor = new Supervisor(this.#hosts, new Dice(dice.seed()));
     this.#operator = new Operator(this.#hosts, this.#supervisor, new Dice(dice.seed()));
+    this.#pool = new ClientPool(thinkMs);
     this.#nemesis = new Nemesis({
       hosts: this.#hosts,
       dice: new Dice(dice.seed()),
       operator: this.#operator,
       supervisor: this.#supervisor,
       ways: new WayBlocks(this.#hosts.network),
+      pool: this.#pool,
     });
-    this.#pool = new ClientPool(thinkMs);
     this.#dice = new Dice(dice.seed());
   }
 
@@ -164,13 +169,15 @@ class Simulation {
 
   #startClients(): void {
     for (let i = 0; i < this.#scenario.clients; i++) {
-      new SimulatedClient(++this.#clients, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
+      const api = new V2ClientApi(new Dice(this.#dice.seed()));
+      const habits = { number: ++this.#clients, api, valueBytes: this.#scenario.valueBytes };
+      new SimulatedClient(habits, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
     }
   }
 
   #startWatchers(): void {
     for (let i = 1; i <= this.#scenario.watchers; i++) {
-      new SimulatedWatcher(i, this.#hosts, new Dice(this.#dice.seed())).start();
+      new SimulatedWatcher(i, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
     }
   }
 

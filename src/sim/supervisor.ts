@@ -24,12 +24,14 @@ export class Supervisor {
   readonly #hosts: SimulatedHosts;
   readonly #dice: Dice;
   readonly #suspects = new Set<ObservedMember>();
+  readonly #emptied = new Set<ObservedMember>();
   #hasty = false;
   #stopped = false;
 
   constructor(hosts: SimulatedHosts, dice: Dice) {
     this.#hosts = hosts;
     this.#dice = dice;
+    hosts.network.onUnanswered = (name) => this.#giveUp(hosts.host(name));
   }
 
   /** A host whose process is started now and whenever it has ended. */
@@ -47,6 +49,11 @@ export class Supervisor {
     });
   }
 
+  /** A host that has ended is started sooner than it would be. */
+  restart(host: ObservedMember, delayMs: number): void {
+    this.later(delayMs, () => this.#startIfDown(host));
+  }
+
   /** Whatever is down comes back soon from now on. */
   hurry(): void {
     this.#hasty = true;
@@ -61,6 +68,12 @@ export class Supervisor {
   /** The host's files were damaged: it may refuse to start. */
   suspect(host: ObservedMember): void {
     this.#suspects.add(host);
+  }
+
+  /** The host's disk was replaced by an empty one, and its flags still say that it founds the cluster: it must refuse to start. */
+  startEmptied(host: ObservedMember): void {
+    this.#emptied.add(host);
+    host.start();
   }
 
   /** A suspect that started in spite of it did not need what was damaged, so far. */
@@ -87,8 +100,19 @@ export class Supervisor {
       this.#hosts.lose(host);
       return true;
     }
+    if (this.#emptied.has(host) && error.message.includes('has already been bootstrapped')) {
+      this.#hosts.lose(host);
+      return true;
+    }
     // A joiner that can't reach the others yet, or was told of members that are no more.
     return error.name === 'BootstrapError' && host.options.state === 'existing';
+  }
+
+  /** Whoever reaches none of the others can't know that it was there before; an operator who saw that would not let it go on. */
+  #giveUp(host: ObservedMember | undefined): void {
+    if (host === undefined || !this.#emptied.has(host)) return;
+    this.#hosts.lose(host);
+    host.kill();
   }
 
   #startIfDown(host: ObservedMember): void {

@@ -14,6 +14,8 @@ export interface PlantedBug {
    * seed takes some 30 ms; for what the server does not use (joint configurations) and what needs many elections.
    */
   readonly finder: 'server' | 'small-server' | 'raft';
+  /** Why the simulator itself does not look for it, where that needs a word. */
+  readonly note?: string;
   /** Found so soon that the short suite can look for it. */
   readonly quick?: true;
 }
@@ -69,6 +71,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: 'core.options.checkQuorum && !core.quorumActive()',
     replace: 'core.options.checkQuorum && false',
     finder: 'raft',
+    note: 'a server whose leader hears nobody answers no read and no write, so nothing it says is wrong; that it goes on to call itself leader shows in the core alone',
     quick: true,
   },
   // What is committed.

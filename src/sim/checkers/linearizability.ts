@@ -9,6 +9,7 @@
  */
 import { checkLinearizable } from '../../linearizability/check-linearizable.ts';
 import type { Operation } from '../../linearizability/model.ts';
+import { renderHistory } from '../../linearizability/render-history.ts';
 import {
   type V2RegisterInput,
   type V2RegisterOutput,
@@ -24,7 +25,6 @@ import {
 } from '../observation.ts';
 
 type Invoked = { readonly client: number; readonly input: V2RegisterInput; readonly calledAt: number };
-type Draw = (key: string, operations: readonly Operation<V2RegisterInput, V2RegisterOutput>[]) => string;
 
 export class Linearizability implements Checker {
   readonly name = 'linearizability';
@@ -32,14 +32,12 @@ export class Linearizability implements Checker {
   readonly #open = new Map<number, Invoked>();
   /** Keys that are left out. */
   readonly #left = new Set<string>();
-  readonly #draw: Draw | undefined;
   /** The order of the observations is the clock: finer than the run's, where much happens at one time. */
   #clock = 0;
 
-  /** `left`: keys that were there before the history begins. `draw`: the picture of a history that is not linearizable. */
-  constructor(left: Iterable<string> = [], draw?: Draw) {
+  /** `left`: keys that were there before the history begins. */
+  constructor(left: Iterable<string> = []) {
     for (const key of left) this.#left.add(key);
-    this.#draw = draw;
   }
 
   get operations(): number {
@@ -70,7 +68,7 @@ export class Linearizability implements Checker {
     throw new CheckFailure(
       this.name,
       `no order of the ${operations.length} operations on ${key} explains the answers${stuck === undefined ? '' : `; stuck at client ${stuck.client}: ${v2Register.describe(stuck.input, stuck.output)}`}`,
-      this.#draw?.(key, operations),
+      renderHistory(v2Register, found.partition),
     );
   }
 

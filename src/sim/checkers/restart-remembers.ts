@@ -1,6 +1,7 @@
 /**
  * A member comes back with all that was durable when it went: its term, its vote and its log. Of what was not durable it may come
  * back with more: a later vote, or entries that took the place of others. (Commit indexes are not synced, and not asked for.)
+ * A member that has lost its disk does not come back at all: it would have forgotten what it promised.
  */
 import type { MemberId } from '../../raft/types.ts';
 import { type Checker, CheckFailure, type MemberStarted, type Observation } from '../observation.ts';
@@ -19,6 +20,8 @@ const NOTHING = Number.POSITIVE_INFINITY;
 export class RestartRemembers implements Checker {
   readonly name = 'restart remembers';
   readonly #members = new Map<string, Followed>();
+  /** Members whose data is gone. */
+  readonly #lost = new Set<MemberId>();
 
   observe(observation: Observation): void {
     switch (observation.kind) {
@@ -59,6 +62,7 @@ export class RestartRemembers implements Checker {
       }
       case 'data-lost':
         this.#members.delete(observation.member);
+        if (observation.memberId !== 0n) this.#lost.add(observation.memberId);
         return;
       default:
     }
@@ -67,7 +71,10 @@ export class RestartRemembers implements Checker {
   finish(): void {}
 
   #started(started: MemberStarted): void {
-    const { member, forcedNewCluster, snapshotIndex, snapshotTerm, entries } = started;
+    const { member, memberId, forcedNewCluster, snapshotIndex, snapshotTerm, entries } = started;
+    if (this.#lost.has(memberId)) {
+      throw this.#failure(`${member} has lost its data, and starts as the same member again`);
+    }
     const before = this.#members.get(member);
     if (before !== undefined && !forcedNewCluster) this.#compare(before, started);
     this.#members.set(member, {

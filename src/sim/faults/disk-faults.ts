@@ -63,7 +63,7 @@ function failing(name: string, code: string, kinds: ReadonlySet<DiskOperationKin
 
 /**
  * A sector of a file that a restart reads becomes something else, on a host that lost its process; the others hold good copies. The
- * end of the log stays as it is: damage there can't be told from a write that a power loss has torn.
+ * last two writes of the log stay as they are: damage there can't be told from a write that a power loss has torn.
  */
 function damaging(
   name: string,
@@ -98,12 +98,16 @@ function pickTarget(
   const files = [...host.disk.files()].filter(([path]) => /\.(wal|snap)$/.test(path)).sort(byPath);
   const logs = files.filter(([path]) => path.endsWith('.wal'));
   const last = logs.at(-1);
-  const [path, bytes] = dice.pick(files) ?? [];
+  // The log's tail is where damage and a torn write look alike.
+  const [path, bytes] = (dice.chance(0.5) ? last : dice.pick(files)) ?? [];
   if (path === undefined || bytes === undefined) return undefined;
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
-  // Records of the last writes, and a half of what there is in the tail, are spared.
-  if (path === last?.[0]) end = Math.floor(end / 2);
+  if (path === last?.[0]) {
+    const [spared] = host.logWrites;
+    // A segment that was begun in this life was written under another name: half of it is spared.
+    end = spared !== undefined && spared.path === path ? Math.min(end, spared.position) : Math.floor(end / 2);
+  }
   if (end < 2 * SECTOR_BYTES) return undefined;
   const position = dice.below(Math.floor(end / SECTOR_BYTES)) * SECTOR_BYTES;
   return { path, bytes, position };

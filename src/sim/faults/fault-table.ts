@@ -1,3 +1,4 @@
+import { CLIENT_FAULTS } from './client-faults.ts';
 import { CLUSTER_FAULTS } from './cluster-faults.ts';
 import { DISK_FAULTS } from './disk-faults.ts';
 import type { Fault } from './fault.ts';
@@ -10,4 +11,5 @@ export const FAULTS: readonly Fault[] = [
   ...DISK_FAULTS,
   ...PROCESS_FAULTS,
   ...CLUSTER_FAULTS,
+  ...CLIENT_FAULTS,
 ];

@@ -1,4 +1,5 @@
 /** What every kind of fault is: a row of the table. */
+import type { ClientPool } from '../clients/client-pool.ts';
 import type { Operator } from '../operator.ts';
 import type { Dice } from '../seeded-random.ts';
 import type { SimulatedHosts } from '../simulated-hosts.ts';
@@ -11,6 +12,7 @@ export interface FaultSurroundings {
   readonly operator: Operator;
   readonly supervisor: Supervisor;
   readonly ways: WayBlocks;
+  readonly pool: ClientPool;
 }
 
 export interface BegunFault {

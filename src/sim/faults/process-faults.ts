@@ -1,4 +1,5 @@
 /** What befalls processes and their hosts. */
+import type { DiskOperation } from '../memory-disk.ts';
 import type { ObservedMember } from '../observed-member.ts';
 import type { Fault, FaultSurroundings } from './fault.ts';
 
@@ -6,6 +7,41 @@ import type { Fault, FaultSurroundings } from './fault.ts';
 function victim({ hosts, dice }: FaultSurroundings): ObservedMember | undefined {
   const leader = dice.chance(0.4) ? hosts.leader : undefined;
   return leader ?? dice.pick(hosts.all.filter(({ isDown }) => !isDown));
+}
+
+/** What a crash waits for: any step of the disk, or the writes that are to be durable, which alone can be torn and missed. */
+type Steps = 'operations' | 'durable writes';
+
+/**
+ * Power is lost at the disk operation whose number is drawn: just before it, or in the middle of it, when it may be torn; and so on,
+ * until it is called off by what this returns.
+ */
+function crashAfter(
+  host: ObservedMember,
+  steps: Steps,
+  draw: () => number,
+  { hosts, dice }: FaultSurroundings,
+  then: () => void,
+): () => void {
+  let left = draw();
+  const crash = (): void => {
+    host.crash();
+    then();
+  };
+  const trouble = ({ kind }: DiskOperation): undefined => {
+    if ((steps === 'durable writes' && kind !== 'write-durably') || --left > 0) return;
+    left = draw();
+    if (dice.chance(0.3)) {
+      crash();
+      return;
+    }
+    const { process } = host;
+    hosts.clock.schedule(dice.between(0, (hosts.options.diskMs ?? 0) / 2), () => {
+      if (process !== undefined && process === host.process) crash();
+    });
+  };
+  host.troubles.add(trouble);
+  return () => void host.troubles.delete(trouble);
 }
 
 export const PROCESS_FAULTS: readonly Fault[] = [
@@ -30,22 +66,45 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     },
   },
   {
-    // Between two steps of the disk, where no timer would hit.
+    // Between two steps of the disk, or within one, where no timer would hit.
     name: 'crash-at-disk-operation',
     everyMs: 6_000,
     lastsMs: 10_000,
     begin: (world) => {
       const host = victim(world);
       if (host === undefined) return undefined;
-      let left = 1 + world.dice.below(world.dice.pick([3, 30])!);
-      const detail = `${host.name} in ${left} operations`;
-      const trouble = (): undefined => {
-        if (--left > 0) return;
-        host.troubles.delete(trouble);
-        host.crash();
-      };
-      host.troubles.add(trouble);
-      return { detail, end: () => void host.troubles.delete(trouble) };
+      const { dice } = world;
+      const steps: Steps = dice.chance(0.5) ? 'operations' : 'durable writes';
+      const count = 1 + dice.below(dice.pick([3, 30])!);
+      const callOff = crashAfter(
+        host,
+        steps,
+        () => count,
+        world,
+        () => callOff(),
+      );
+      return { detail: `${host.name} in ${count} ${steps}`, end: callOff };
+    },
+  },
+  {
+    // Comes up, does a little, is gone again: what one life has left half done is found by the next, and the next but one.
+    name: 'crash-loop',
+    everyMs: 40_000,
+    lastsMs: 8_000,
+    begin: (world) => {
+      const { dice, supervisor } = world;
+      const host = victim(world);
+      if (host === undefined) return undefined;
+      const steps: Steps = dice.chance(0.4) ? 'operations' : 'durable writes';
+      const most = steps === 'operations' ? dice.pick([10, 40, 150])! : dice.pick([3, 12])!;
+      const end = crashAfter(
+        host,
+        steps,
+        () => 1 + dice.below(most),
+        world,
+        () => supervisor.restart(host, dice.between(20, 400)),
+      );
+      return { detail: `${host.name} within ${most} ${steps}`, end };
     },
   },
   {
@@ -121,6 +180,20 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       host.crash();
       host.loseDisk();
       hosts.lose(host);
+      return { detail: host.name };
+    },
+  },
+  {
+    // As after a mistake with a volume: the flags are the old ones, the others still count on what it had. etcd and we refuse that.
+    name: 'founder-emptied',
+    everyMs: 60_000,
+    lastsMs: 0,
+    begin: ({ operator, supervisor }) => {
+      const host = operator.expendable();
+      if (host === undefined || host.options.state !== 'new') return undefined;
+      host.crash();
+      host.loseDisk();
+      supervisor.startEmptied(host);
       return { detail: host.name };
     },
   },

@@ -172,7 +172,14 @@ test('restart remembers: term, vote and log that were durable are there again', 
   accept(new RestartRemembers(), before, started(1, good));
   accept(new RestartRemembers(), before, started(1, { ...good, term: 3, vote: 0 }));
   accept(new RestartRemembers(), before, started(1, { ...good, log: [], snapshot: [2, 1] }));
-  accept(new RestartRemembers(), before, dataLost(1), started(1));
+  accept(new RestartRemembers(), before, dataLost(1), started(1, { id: 9 }));
+  object(
+    new RestartRemembers(),
+    /m1 has lost its data, and starts as the same/,
+    before,
+    dataLost(1),
+    started(1),
+  );
   // The crash came while another leader's entry was being written over it.
   accept(
     new RestartRemembers(),

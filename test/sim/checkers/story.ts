@@ -34,6 +34,8 @@ export function voters(...ids: readonly number[]): ConfState {
 }
 
 export interface Begin {
+  /** Where the host has become another member. */
+  readonly id?: number;
   readonly life?: number;
   readonly term?: number;
   readonly vote?: number;
@@ -49,6 +51,7 @@ export function started(member: number, begin: Begin = {}): Observation {
   const [snapshotIndex, snapshotTerm] = begin.snapshot ?? [0, 0];
   return {
     ...of(member, begin.life),
+    ...(begin.id !== undefined && { memberId: BigInt(begin.id) }),
     kind: 'member-started',
     term: begin.term ?? 0,
     vote: BigInt(begin.vote ?? 0),

@@ -1,9 +1,9 @@
 /** A client's operation as a request to the server, and the server's answer as the client understands it. */
-import type { Submitted } from '../server/contract.ts';
-import type { V2Outcome } from '../store/v2/types.ts';
-import { type V2Request, v2Request } from '../wire/v2-request.ts';
-import type { ClientOperation, ClientOutcome } from './observation.ts';
-import { KEYS_ROOT } from './observed-member.ts';
+import type { Submitted } from '../../server/contract.ts';
+import type { V2Outcome } from '../../store/v2/types.ts';
+import { type V2Request, v2Request } from '../../wire/v2-request.ts';
+import type { ClientOperation, ClientOutcome } from '../observation.ts';
+import { KEYS_ROOT } from '../observed-member.ts';
 
 /** `nowNs` is the wall time of the server, from which a TTL counts. */
 export function requestOf(operation: ClientOperation, nowNs: bigint): V2Request {

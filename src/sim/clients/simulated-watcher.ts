@@ -3,10 +3,11 @@
  * ends, or now and then by its own will, it goes on at another one from where it was.
  */
 
-import type { V2Event, V2Watcher } from '../store/v2/types.ts';
-import { KEYS_ROOT, type ObservedMember, treeEventOf } from './observed-member.ts';
-import type { Dice } from './seeded-random.ts';
-import type { SimulatedHosts } from './simulated-hosts.ts';
+import type { V2Event, V2Watcher } from '../../store/v2/types.ts';
+import { KEYS_ROOT, type ObservedMember, treeEventOf } from '../observed-member.ts';
+import type { Dice } from '../seeded-random.ts';
+import type { SimulatedHosts } from '../simulated-hosts.ts';
+import type { ClientPool } from './client-pool.ts';
 
 const PATHS = [
   { path: '/', recursive: true },
@@ -22,6 +23,7 @@ const RESTLESS_MS = 15_000;
 
 export class SimulatedWatcher {
   readonly #id: number;
+  readonly #name: string;
   readonly #hosts: SimulatedHosts;
   readonly #dice: Dice;
   readonly #target: (typeof PATHS)[number];
@@ -34,8 +36,10 @@ export class SimulatedWatcher {
   /** modifiedIndex of the last event; undefined before the first watch. */
   #lastIndex: number | undefined;
 
-  constructor(id: number, hosts: SimulatedHosts, dice: Dice) {
+  constructor(id: number, hosts: SimulatedHosts, dice: Dice, pool: ClientPool) {
     this.#id = id;
+    this.#name = `watcher-${id}`;
+    pool.join(this.#name);
     this.#hosts = hosts;
     this.#dice = dice;
     this.#target = dice.pick(PATHS)!;
@@ -55,7 +59,7 @@ export class SimulatedWatcher {
     }
     if (this.#host !== undefined) return;
     const host = this.#dice.pick(this.#hosts.running.filter(({ ready, isPaused }) => ready && !isPaused));
-    if (host === undefined) return;
+    if (host === undefined || !this.#reaches(host)) return;
     this.#host = host;
     this.#connection++;
     this.#life = host.life;
@@ -116,7 +120,9 @@ export class SimulatedWatcher {
   #deliver(host: ObservedMember, event: V2Event, streams: boolean): void {
     const connection = this.#connection;
     this.#hosts.clock.schedule(LINK_MS, () => {
-      if (this.#host !== undefined && connection === this.#connection) this.#hear(host, event, streams);
+      if (this.#host === undefined || connection !== this.#connection) return;
+      if (this.#reaches(host)) this.#hear(host, event, streams);
+      else this.#leave();
     });
   }
 
@@ -134,7 +140,8 @@ export class SimulatedWatcher {
     const connection = this.#connection;
     host.process?.schedule(this.#dice.between(0.2, 5), () => {
       if (this.#host !== undefined && connection === this.#connection && host.isRunning) {
-        this.#begin(host, this.#lastIndex! + 1);
+        if (this.#reaches(host)) this.#begin(host, this.#lastIndex! + 1);
+        else this.#leave();
       }
     });
   }
@@ -146,6 +153,16 @@ export class SimulatedWatcher {
     this.#watch = undefined;
     this.#hosts.recorder.observe({ kind: 'watch-ended', ...this.#about(host), watcherId: this.#id });
     this.#host = undefined;
+  }
+
+  /** What the connection needs: both ways. */
+  #reaches({ name }: ObservedMember): boolean {
+    const { network } = this.#hosts;
+    const ways = [
+      [this.#name, name],
+      [name, this.#name],
+    ] as const;
+    return ways.every(([from, to]) => network.blockageOfWay(from, to) === undefined);
   }
 
   /** Watchers count as clients of their own, behind the others. */
