@@ -1,12 +1,14 @@
 /**
- * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--workloads v2,v3] [--programs A,B,C]
- * [--faults 'kill,one way'] [--quiet] [--out FOLDER]`: real servers
- * under real faults, round after round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries,
- * and two Quorate members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
+ * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--quiet] [--out FOLDER]`: real servers under real faults, round after
+ * round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries, and two Quorate
+ * members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
  *
- * `--programs` takes other members instead: quorate, etcd, etcd-3.5 (which ETCD_REFERENCE_35 names). All of etcd's own try out a workload.
+ *   --workloads v2,v3          which APIs the clients use; a row of workloads.ts each
+ *   --faults 'kill,one way'    only these of faults/table.ts
+ *   --programs etcd,etcd,etcd  other members instead: quorate, etcd, etcd-3.5 (which ETCD_REFERENCE_35 names). Nothing but etcd's
+ *                              own tries out a workload.
  *
- * A seed repeats the choice of faults and operations, not their timing. Exits 1 when a check fails; the logs, the history and, if it
+ * A seed repeats the choice of faults and operations, not their timing. Exits 1 when a check fails; the logs, the histories and, if one
  * is not linearizable, its picture are then in a folder.
  */
 
