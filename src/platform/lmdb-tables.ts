@@ -11,7 +11,6 @@
 
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { DiskError } from '../ports/disk.ts';
 import type {
   DurableBatch,
   DurableTables,
@@ -19,6 +18,7 @@ import type {
   Replacement,
   TableReader,
 } from '../ports/durable-tables.ts';
+import { asDiskError } from './lmdb-failure.ts';
 import { copyLmdb, LmdbFile } from './lmdb-file.ts';
 
 const FILE_NAME = /^([0-9a-f]{16})\.lmdb$/;
@@ -116,6 +116,8 @@ class LmdbTables implements DurableTables {
     const temporary = file.path;
     try {
       fs.renameSync(temporary, pathOf(this.#folder, number));
+      // Whoever opens the file from now on must find the lock file with its readers.
+      fs.renameSync(`${temporary}-lock`, `${pathOf(this.#folder, number)}-lock`);
       syncFolder(this.#folder);
     } catch (error) {
       throw asDiskError(error, temporary);
@@ -180,10 +182,4 @@ function syncFolder(folder: string): void {
   } finally {
     fs.closeSync(fd);
   }
-}
-
-function asDiskError(error: unknown, path: string): DiskError {
-  if (error instanceof DiskError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  return new DiskError(code ?? 'EIO', path, message);
 }
