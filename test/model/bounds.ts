@@ -30,6 +30,10 @@ export interface Bounds {
   readonly checkQuorum: boolean;
   /** Taking a Ready is a step of its own, so that several inputs may come before it. */
   readonly batching: boolean;
+  /** Nothing else reaches a member while it writes, except a crash: a step and its writes are one, as in spec/raft.tla. */
+  readonly promptDisk: boolean;
+  /** No message is ever dropped or answered out of turn, no world covers another: what the reductions are held to. */
+  readonly unreduced: boolean;
 }
 
 export const DEFAULT_BOUNDS: Bounds = {
@@ -49,6 +53,8 @@ export const DEFAULT_BOUNDS: Bounds = {
   preVote: false,
   checkQuorum: false,
   batching: false,
+  promptDisk: false,
+  unreduced: false,
 };
 
 /** What may happen only so often in a run. The order is that of `WorldState.used`. */

@@ -65,27 +65,42 @@ function nameOf(value: unknown): string {
 
 /** Fields that say nothing of their own, by class. */
 const skipped: Readonly<Record<string, readonly string[]>> = {
-  // The options are the same for all; the lists of voters mirror the configuration and the peers; the scratch is written before it is read.
-  RaftCore: ['options', 'voters', 'outgoing', '_scratch'],
+  // The options are the same for all; the lists of voters mirror the configuration and the peers; the scratch is written before it is
+  // read. No run within the bounds proposes enough bytes for a limit.
+  RaftCore: ['options', 'voters', 'outgoing', '_scratch', 'uncommittedBytes'],
   Member: ['options'],
   // Where the live entries begin in the array, see #entries below.
   RaftLog: ['_head'],
+  // A window of 256 appends is never full within the bounds, and what is in it only matters when it is.
+  Progress: ['inflights'],
 };
 
 export interface TextOptions {
   /** Time is not part of the model: campaigns begin when they like, and no lease depends on a clock. */
   readonly timeless: boolean;
+  /** Nobody asks who was heard of lately: no quorum is checked, no snapshot sent, no leader removed. */
+  readonly inattentive: boolean;
+  /** No configuration change is ever proposed. */
+  readonly unchanging: boolean;
 }
 
 const CLOCKS = ['electionElapsed', 'heartbeatElapsed', 'electionTimeout'];
 
-/** The canonical text of a member, a message, or any other value made of such parts. */
-export function textOf(root: unknown, options: TextOptions): string {
-  const core = coreOf(root);
+/**
+ * The canonical text of a member, a message, or any other value made of such parts. A `lasting` member will never crash: of its disk
+ * only the entries, term and vote matter (to the invariants), and a write of no more than a commit index is as good as none.
+ */
+export function textOf(root: unknown, options: TextOptions, lasting = false): string {
+  const member = openMember(root);
+  const core = member?.node._core;
   const leads = core?.role === 'leader';
   const durable = core?.writes._durableSequence ?? 0;
+  const trifles = lasting && member !== undefined ? triflesOf(member) : [];
   const skip = (className: string, key: string): boolean =>
-    skipped[className]?.includes(key) === true || (options.timeless && CLOCKS.includes(key));
+    skipped[className]?.includes(key) === true ||
+    (options.timeless && CLOCKS.includes(key)) ||
+    (options.inattentive && key === 'recentlyActive') ||
+    (options.unchanging && key === 'pendingConfIndex');
   const text = (value: unknown): string => {
     switch (typeof value) {
       case 'string':
@@ -108,20 +123,29 @@ export function textOf(root: unknown, options: TextOptions): string {
     const className = nameOf(value);
     // A new leader resets all progress before it looks at any.
     if (className === 'Progress' && !leads) return `P${(value as { id: bigint }).id}`;
-    if (className === 'Inflights') return textOfInflights(value as unknown as OpenInflights);
     const parts: string[] = [];
     for (const [key, field] of Object.entries(value)) {
       if (skip(className, key)) continue;
-      // Writes are only compared with each other: what counts is how far they are behind the last durable one.
-      if (/sequence$/i.test(key)) parts.push(String(Math.max(0, (field as number) - durable)));
+      if (/sequence$/i.test(key)) parts.push(rankText(field as number));
       else if (className === 'RaftLog' && key === '_entries') {
         parts.push(text((field as unknown[]).slice((value as unknown as { _head: number })._head)));
       } else if (key === '_held') parts.push(heldText(field as { message: { type: string } | undefined }[]));
       else if (className === 'RaftCore' && key === 'messages') parts.push(setText(field as unknown[]));
-      else parts.push(text(field));
+      else if (lasting && key === '_inFlight') {
+        const kept = (field as { sequence: number }[]).filter(({ sequence }) => !trifles.includes(sequence));
+        parts.push(text(kept));
+      } else if (lasting && className === 'Member' && key === 'writes' && member !== undefined) {
+        parts.push(text(lastingWrites(member)));
+      } else if (lasting && className === 'MemberDisk' && key === 'hardState') {
+        const { term, vote } = field as OpenHardState;
+        parts.push(`${term}:${vote}`);
+      } else parts.push(text(field));
     }
     return `(${parts.join(' ')})`;
   };
+  // Writes are only compared with each other: what counts is how far they are behind the last durable one.
+  const rankText = (sequence: number): string =>
+    String(Math.max(0, sequence - durable - trifles.filter((one) => one <= sequence).length));
   // What is sent joins a set: neither order nor number matters.
   const setText = (list: readonly unknown[]): string => `{${[...new Set(list.map(text))].sort().join(' ')}}`;
   // An acknowledgement may take the place of the last held thing, if that is an acknowledgement too.
@@ -132,22 +156,32 @@ export function textOf(root: unknown, options: TextOptions): string {
   return text(root);
 }
 
-interface OpenInflights {
-  readonly _lastIndexes: readonly number[];
-  readonly _sizes: readonly number[];
-  readonly _maxMessages: number;
-  readonly _head: number;
-  readonly _count: number;
+/** Sequence numbers of writes under way that carry a commit index only. */
+function triflesOf({ writes }: OpenMember): number[] {
+  return writes.filter(({ batch }) => !batch.mustSync).map(({ batch }) => batch.sequence);
 }
 
-/** The ring from its head on: neither where it begins nor what it held before matters. */
-function textOfInflights(ring: OpenInflights): string {
-  const parts: string[] = [];
-  for (let i = 0; i < ring._count; i++) {
-    const slot = (ring._head + i) % ring._maxMessages;
-    parts.push(`${ring._lastIndexes[slot]}:${ring._sizes[slot]}`);
+/** What the writes under way will make of entries, term and vote, without the commit index. */
+function lastingWrites({ writes, disk }: OpenMember): unknown[] {
+  const texts: unknown[] = [];
+  let { term, vote } = disk.hardState;
+  for (const { batch, snapshotState } of writes) {
+    if (!batch.mustSync) continue;
+    if (batch.hardState !== undefined) ({ term, vote } = batch.hardState);
+    texts.push({
+      term,
+      vote,
+      entries: batch.entries,
+      snapshot: batch.snapshot,
+      snapshotState,
+    });
   }
-  return `{${parts.join(' ')}}`;
+  return texts;
+}
+
+interface OpenHardState {
+  readonly term: number;
+  readonly vote: bigint;
 }
 
 interface OpenCore {
@@ -155,9 +189,26 @@ interface OpenCore {
   readonly writes: { readonly _durableSequence: number };
 }
 
-function coreOf(root: unknown): OpenCore | undefined {
+interface OpenMember {
+  readonly node: { readonly _core: OpenCore };
+  readonly disk: { readonly hardState: OpenHardState };
+  readonly writes: readonly {
+    readonly batch: {
+      readonly sequence: number;
+      readonly mustSync: boolean;
+      readonly hardState: OpenHardState | undefined;
+      readonly entries: unknown;
+      readonly snapshot: unknown;
+    };
+    readonly snapshotState: unknown;
+  }[];
+}
+
+function openMember(root: unknown): OpenMember | undefined {
   if (nameOf(root) !== 'Member') return undefined;
-  const core = (root as { node: { _core?: OpenCore } }).node._core;
-  if (core === undefined) throw new Error('run with --import ./test/model/open-raft.mjs before --import tsx');
-  return core;
+  const member = root as OpenMember;
+  if (member.node._core === undefined) {
+    throw new Error('run with --import ./test/model/open-raft.mjs before --import tsx');
+  }
+  return member;
 }

@@ -8,7 +8,7 @@ import type { ConfChangeType, ConfChangeV2, Entry, Message, Ready } from '../../
 import { describeMessage } from '../raft/describe.ts';
 import { DEFAULT_OPTIONS, Member, MemberDisk, NO_CONF } from '../raft/member.ts';
 import type { Bounds } from './bounds.ts';
-import { copyGraph, type Renaming, textOf } from './graph.ts';
+import { copyGraph, type Renaming, type TextOptions, textOf } from './graph.ts';
 import { brokenLocally } from './local-invariants.ts';
 
 /** A message that was sent once. */
@@ -16,8 +16,10 @@ export interface KnownMessage {
   readonly id: number;
   readonly message: Message;
   readonly text: string;
+  /** Of its receiver. */
+  readonly position: number;
   /** Ids of this message under each symmetry, once asked for. */
-  readonly renamed: (KnownMessage | undefined)[];
+  readonly renamed: (number | undefined)[];
 }
 
 /** A member as it was at some moment. Never changed; inputs work on copies. */
@@ -28,7 +30,12 @@ export interface MemberState {
   readonly durable: readonly string[];
   /** Terms of the log in memory, from index 1 on; undefined for what is compacted away. */
   readonly terms: readonly (number | undefined)[];
+  /** It will never crash: what only a restart would read of its disk is not told apart. */
+  readonly lasting: boolean;
   readonly results: Map<string, Result>;
+  /** By message. */
+  readonly received: Map<number, Result>;
+  readonly writesAfter: Map<string, readonly number[]>;
   readonly renamed: (MemberState | undefined)[];
 }
 
@@ -38,7 +45,10 @@ export interface Result {
   readonly sent: readonly KnownMessage[];
   readonly committed: readonly Entry[];
   /** Contexts of reads that may be served now, with the index they may be served at. */
-  readonly reads: readonly { readonly context: string; readonly index: number }[];
+  readonly reads: readonly {
+    readonly context: string;
+    readonly index: number;
+  }[];
   /** An invariant of this member alone that it broke. */
   readonly broken: string | undefined;
 }
@@ -49,8 +59,15 @@ export type Input =
   | { readonly kind: 'propose' | 'read' | 'change'; readonly text: string }
   | { readonly kind: 'transfer'; readonly to: bigint }
   | { readonly kind: 'receive'; readonly message: KnownMessage }
-  /** `writes` of those under way made it to the disk, and `entries` of the next. */
-  | { readonly kind: 'crash'; readonly writes: number; readonly entries: number };
+  | Crash;
+
+/** `writes` of those under way made it to the disk, and `entries` of the next; if `during` is given, while it was being done. */
+export interface Crash {
+  readonly kind: 'crash';
+  readonly during: Exclude<Input, Crash> | undefined;
+  readonly writes: number;
+  readonly entries: number;
+}
 
 const encoder = new TextEncoder();
 const NO_DATA = new Uint8Array(0);
@@ -62,11 +79,15 @@ export class MemberStates {
   readonly #byId: MemberState[] = [];
   readonly #messages = new Map<string, KnownMessage>();
   readonly #messagesById: KnownMessage[] = [];
-  readonly #textOptions: { readonly timeless: boolean };
+  readonly #textOptions: TextOptions;
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
-    this.#textOptions = { timeless: !bounds.checkQuorum };
+    this.#textOptions = {
+      timeless: !bounds.checkQuorum,
+      inattentive: !bounds.checkQuorum && bounds.compactions === 0 && bounds.changes === 0,
+      unchanging: bounds.changes === 0,
+    };
   }
 
   get count(): number {
@@ -112,11 +133,50 @@ export class MemberStates {
       data: NO_DATA,
     }));
     disk.hardState = { term: Math.max(0, ...logs.flat()), vote: 0n, commit: 0 };
-    return this.#known(new Member(options, disk));
+    return this.#known(new Member(options, disk), this.#bounds.crashes === 0);
+  }
+
+  /** The same member from where on it will not crash any more. */
+  lasting(state: MemberState): MemberState {
+    if (state.lasting) return state;
+    const member = copyGraph(state.member);
+    this.#settle(member);
+    return this.#known(member, true);
+  }
+
+  /** How many entries each write holds that is under way when `input` was done and nothing is durable of it yet. */
+  writesAfter(state: MemberState, input: Exclude<Input, Crash> | undefined): readonly number[] {
+    const key = input === undefined ? '' : keyOf(input);
+    let counts = state.writesAfter.get(key);
+    if (counts === undefined) {
+      let { member } = state;
+      if (input !== undefined) {
+        member = copyGraph(member);
+        try {
+          member = act(member, input);
+          while (member.node.hasReady()) act(member, { kind: 'ready' });
+        } catch (error) {
+          // Found as the broken result of the input itself.
+          if (!(error instanceof Error)) throw error;
+        }
+      }
+      counts = member.writes.map(({ batch }) => (batch.snapshot === undefined ? batch.entries.length : 0));
+      state.writesAfter.set(key, counts);
+    }
+    return counts;
   }
 
   /** What `input` makes of `state`. */
   result(state: MemberState, input: Input): Result {
+    if (input.kind === 'receive') {
+      const { id } = input.message;
+      let received = state.received.get(id);
+      if (received === undefined) {
+        received = this.#run(state, input);
+        state.received.set(id, received);
+      }
+      return received;
+    }
     const key = keyOf(input);
     let result = state.results.get(key);
     if (result === undefined) {
@@ -129,16 +189,17 @@ export class MemberStates {
   renamedState(state: MemberState, number: number, rename: Renaming): MemberState {
     let renamed = state.renamed[number];
     if (renamed === undefined) {
-      renamed = this.#known(copyGraph(state.member, rename));
+      renamed = this.#known(copyGraph(state.member, rename), state.lasting);
       state.renamed[number] = renamed;
     }
     return renamed;
   }
 
-  renamedMessage(known: KnownMessage, number: number, rename: Renaming): KnownMessage {
+  renamedMessageId(id: number, number: number, rename: Renaming): number {
+    const known = this.messageById(id);
     let renamed = known.renamed[number];
     if (renamed === undefined) {
-      renamed = this.#knownMessage(copyGraph(known.message, rename));
+      renamed = this.#knownMessage(copyGraph(known.message, rename)).id;
       known.renamed[number] = renamed;
     }
     return renamed;
@@ -150,33 +211,65 @@ export class MemberStates {
     const committed: Entry[] = [];
     const reads: { context: string; index: number }[] = [];
     let broken: string | undefined;
-    const take = (): void => {
-      const ready: Ready = member.takeReady();
-      for (const message of member.outgoing(ready)) {
+    const send = (messages: readonly Message[]): void => {
+      for (const message of messages) {
         broken ??= brokenLocally.bySending(member, message);
         sent.push(this.#knownMessage(message));
       }
+    };
+    const take = (): void => {
+      const ready: Ready = member.takeReady();
+      send(member.outgoing(ready));
       committed.push(...ready.committed);
       member.apply(Number.POSITIVE_INFINITY);
       for (const { index, context } of ready.readStates)
         reads.push({ context: decoder.decode(context), index });
     };
+    const { batching, promptDisk } = this.#bounds;
+    const takeAll = (): void => {
+      while (member.node.hasReady()) take();
+    };
     try {
       if (input.kind === 'ready') take();
-      else {
+      else if (input.kind === 'crash') {
+        if (input.during !== undefined) {
+          member = act(member, input.during);
+          takeAll();
+        }
+        member = crash(member, input);
+        if (!batching) takeAll();
+      } else {
         member = act(member, input);
-        if (!this.#bounds.batching) while (member.node.hasReady()) take();
+        if (!batching) takeAll();
       }
+      while (promptDisk && member.writes.length > 0) {
+        member.syncNext();
+        takeAll();
+      }
+      // What waits for no disk may leave at once: with more messages no less can happen, and the network may still be slow.
+      if (batching) send(takeMessages(member));
+      if (before.lasting) this.#settle(member);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       broken ??= `the core stopped: ${error.message}`;
     }
     broken ??= brokenLocally.byStep(before.member, member, input.kind === 'crash');
-    return { to: this.#known(member), sent, committed, reads, broken };
+    return {
+      to: this.#known(member, before.lasting),
+      sent,
+      committed,
+      reads,
+      broken,
+    };
   }
 
-  #known(member: Member): MemberState {
-    const text = textOf(member, this.#textOptions);
+  /** Of a member that will not crash: nobody waits for, or will read, the write of a commit index. */
+  #settle(member: Member): void {
+    while (member.writes[0]?.batch.mustSync === false) member.syncNext();
+  }
+
+  #known(member: Member, lasting: boolean): MemberState {
+    const text = `${lasting ? 'L' : ''}${textOf(member, this.#textOptions, lasting)}`;
     let state = this.#states.get(text);
     if (state === undefined) {
       state = {
@@ -184,7 +277,10 @@ export class MemberStates {
         member,
         durable: durableLog(member),
         terms: Array.from({ length: member.node.lastIndex }, (_, i) => member.node.termAt(i + 1)),
+        lasting,
         results: new Map(),
+        received: new Map(),
+        writesAfter: new Map(),
         renamed: [],
       };
       this.#states.set(text, state);
@@ -197,7 +293,15 @@ export class MemberStates {
     const text = textOf(message, this.#textOptions);
     let known = this.#messages.get(text);
     if (known === undefined) {
-      known = { id: this.#messagesById.length, message, text: describeMessage(message), renamed: [] };
+      const id = this.#messagesById.length;
+      if (id > 0xffff) throw new RangeError('the model has more than 65,536 different messages');
+      known = {
+        id,
+        message,
+        text: describeMessage(message),
+        position: Number(message.to) - 1,
+        renamed: [],
+      };
       this.#messages.set(text, known);
       this.#messagesById.push(known);
     }
@@ -208,7 +312,7 @@ export class MemberStates {
 function keyOf(input: Input): string {
   switch (input.kind) {
     case 'receive':
-      return String(input.message.id);
+      return `receive ${input.message.id}`;
     case 'propose':
     case 'read':
     case 'change':
@@ -216,15 +320,36 @@ function keyOf(input: Input): string {
     case 'transfer':
       return `transfer ${input.to}`;
     case 'crash':
-      return `crash ${input.writes} ${input.entries}`;
+      return `crash ${input.writes} ${input.entries} ${input.during === undefined ? '' : keyOf(input.during)}`;
     default:
       return input.kind;
   }
 }
 
-/** Does what the input says; returns another member for a new process. */
-function act(member: Member, input: Exclude<Input, { kind: 'ready' }>): Member {
+/** The messages that the next Ready would bring, without the Ready. */
+function takeMessages(member: Member): readonly Message[] {
+  const { _core: core } = member.node as unknown as { _core: { messages: Message[] } };
+  const { messages } = core;
+  core.messages = [];
+  return member.outgoing({ messages });
+}
+
+/** A new process, on the disk as the crash left it. */
+function crash(member: Member, { writes, entries }: Crash): Member {
+  for (const { batch, snapshotState } of member.writes.slice(0, writes)) {
+    member.disk.write(batch, snapshotState);
+  }
+  const torn = member.writes[writes]?.batch;
+  if (torn !== undefined) member.disk.writeEntries(torn.entries.slice(0, entries));
+  return member.restarted();
+}
+
+function act(member: Member, input: Exclude<Input, Crash>): Member {
   switch (input.kind) {
+    case 'ready':
+      member.takeReady();
+      member.apply(Number.POSITIVE_INFINITY);
+      return member;
     case 'campaign':
       member.node.campaign();
       return member;
@@ -252,14 +377,6 @@ function act(member: Member, input: Exclude<Input, { kind: 'ready' }>): Member {
     case 'receive':
       member.receive(input.message.message);
       return member;
-    case 'crash': {
-      for (const { batch, snapshotState } of member.writes.slice(0, input.writes)) {
-        member.disk.write(batch, snapshotState);
-      }
-      const torn = member.writes[input.writes]?.batch;
-      if (torn !== undefined) member.disk.writeEntries(torn.entries.slice(0, input.entries));
-      return member.restarted();
-    }
     default:
       return unreachable(input);
   }

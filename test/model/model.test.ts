@@ -34,16 +34,23 @@ async function explore(options: string, mutation = ''): Promise<Exploration> {
 
 /** Bounds within which everything is explored, and how many worlds there are at least: fewer, and the model has lost some. */
 const complete: readonly (readonly [options: string, states: number, slow: boolean])[] = [
-  ['--members 1 --terms 3 --entries 2 --crashes 2', 150, false],
-  ['--members 2 --terms 2 --entries 1 --crashes 1', 18_000, false],
-  ['--members 2 --terms 2 --entries 1 --batching', 10_000, true],
-  ['--members 3 --terms 2 --entries 0', 94_000, true],
-  ['--members 3 --voters 1 --terms 2 --entries 0 --changes 1 --change v2,v3,r1', 46_000, true],
+  ['--members 1 --terms 3 --entries 2 --crashes 2', 80, false],
+  ['--members 2 --terms 2 --entries 1 --crashes 1', 5_000, false],
+  ['--members 3 --terms 2 --entries 0 --prompt-disk', 1_800, false],
+  ['--members 2 --terms 3 --entries 2 --prompt-disk', 2_000, false],
+  ['--members 2 --terms 2 --entries 0 --heartbeats 1 --reads 2', 3_000, false],
+  ['--members 2 --terms 1 --entries 0 --pre-vote --crashes 1', 180, false],
+  ['--members 2 --terms 1 --entries 1 --batching', 1_000, true],
+  ['--members 2 --terms 2 --entries 2', 50_000, true],
+  ['--members 2 --terms 3 --entries 3 --prompt-disk --deep-first', 10_000, true],
+  ['--members 3 --terms 2 --entries 0', 15_000, true],
+  ['--members 3 --terms 2 --entries 2 --prompt-disk --deep-first', 400_000, true],
+  ['--members 3 --voters 1 --terms 2 --entries 0 --changes 1 --change v2,v3,r1', 20_000, true],
 ];
 
 /** Bounds that hold more than fits into the time: explored to a depth. */
 const deep: readonly (readonly [options: string, slow: boolean])[] = [
-  ['--members 3 --terms 2 --entries 2 --crashes 1 --depth 10', false],
+  ['--members 3 --terms 2 --entries 2 --crashes 1 --depth 7', false],
   ['--members 2 --terms 2 --entries 1 --batching --depth 12', false],
   ['--members 2 --terms 2 --entries 1 --pre-vote --depth 10', false],
   ['--members 3 --terms 2 --entries 2 --crashes 1 --depth 16', true],
@@ -55,6 +62,15 @@ const deep: readonly (readonly [options: string, slow: boolean])[] = [
   ['--members 3 --terms 4 --entries 0 --logs 1//2 --message-bytes 1 --depth 16', true],
 ];
 
+/** Bounds small enough to be explored without any reduction: the members must come to the very same states, all together. */
+const reduced: readonly (readonly [options: string, slow: boolean])[] = [
+  ['--members 2 --terms 2 --entries 1', false],
+  ['--members 2 --terms 2 --entries 1 --crashes 1 --prompt-disk', false],
+  ['--members 2 --terms 1 --entries 0 --batching', false],
+  ['--members 2 --terms 2 --entries 0 --heartbeats 1 --reads 2', true],
+  ['--members 3 --terms 2 --entries 0 --prompt-disk', true],
+];
+
 describe('the model of the raft core', { concurrency: 2 }, () => {
   for (const [options, least, slow] of complete) {
     if (slow && !full) continue;
@@ -62,6 +78,16 @@ describe('the model of the raft core', { concurrency: 2 }, () => {
       const { violation, complete: all, states } = await explore(options);
       assert.equal(violation, undefined, violation?.trace);
       assert.ok(all && states >= least, `${states} worlds, complete: ${all}`);
+    });
+  }
+
+  for (const [options, slow] of reduced) {
+    if (slow && !full) continue;
+    it(`loses nothing by its reductions within ${options}`, async () => {
+      const less = await explore(options);
+      const more = await explore(`${options} --unreduced`);
+      assert.ok(less.complete && more.complete && less.states <= more.states);
+      assert.equal(less.heads, more.heads);
     });
   }
 

@@ -7,14 +7,19 @@
 import { type Bounds, DEFAULT_BOUNDS } from './bounds.ts';
 import { explore } from './explorer.ts';
 
-const numbers: Record<string, number> = { depth: Number.POSITIVE_INFINITY, states: 20_000_000, seconds: 600 };
+const numbers: Record<string, number> = {
+  depth: Number.POSITIVE_INFINITY,
+  states: 60_000_000,
+  seconds: 600,
+};
 const bounds: Record<string, number | boolean | string> = { ...DEFAULT_BOUNDS };
 let json = false;
+let deepFirst = false;
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 function fail(message: string): never {
-  const names = [...Object.keys(bounds).map(kebab), ...Object.keys(numbers), 'json'].map(
+  const names = [...Object.keys(bounds).map(kebab), ...Object.keys(numbers), 'deep-first', 'json'].map(
     (name) => `--${name}`,
   );
   console.error(`model: ${message}\noptions: ${names.join(' ')}`);
@@ -27,6 +32,7 @@ for (let i = 0; i < words.length; i++) {
   const bound = Object.keys(bounds).find((name) => `--${kebab(name)}` === word);
   const number = Object.keys(numbers).find((name) => `--${name}` === word);
   if (word === '--json') json = true;
+  else if (word === '--deep-first') deepFirst = true;
   else if (bound !== undefined && typeof bounds[bound] === 'boolean') bounds[bound] = true;
   else if (bound !== undefined || number !== undefined) {
     const text = attached ?? words[++i] ?? '';
@@ -45,6 +51,7 @@ if ((bounds['members'] as number) < 1 || (bounds['members'] as number) > 5)
 const began = performance.now();
 const seconds = (): number => (performance.now() - began) / 1000;
 const found = explore(bounds as unknown as Bounds, {
+  deepFirst,
   depth: numbers['depth']!,
   states: numbers['states']!,
   outOfTime: () => seconds() > numbers['seconds']!,
@@ -56,7 +63,7 @@ const found = explore(bounds as unknown as Bounds, {
 
 if (json) console.log(JSON.stringify({ ...found, seconds: seconds() }));
 else {
-  const { states, steps, depth, complete, memberStates, messages, violation } = found;
+  const { states, covered, heads, steps, depth, complete, memberStates, messages, violation } = found;
   const extent =
     violation !== undefined
       ? 'a violation'
@@ -64,7 +71,7 @@ else {
         ? 'complete: nothing else is within the bounds'
         : `complete up to depth ${depth}`;
   console.log(
-    `${states} states (up to renaming), ${steps} steps, depth ${depth}, ${memberStates} states of a member, ` +
+    `${states} states (up to renaming; ${covered} of them covered, ${heads} without their messages), ${steps} steps, depth ${depth}, ${memberStates} states of a member, ` +
       `${messages} messages, ${seconds().toFixed(1)} s: ${extent}`,
   );
   if (violation !== undefined) console.log(`\nin ${violation.length} steps:\n${violation.trace}`);

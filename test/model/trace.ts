@@ -1,14 +1,18 @@
 /** A way through the worlds, as a human reads it. */
 import { describeWrite } from '../raft/describe.ts';
 import type { Input } from './member-states.ts';
-import type { WorldKeys } from './symmetry.ts';
+import type { CanonicalWorlds } from './symmetry.ts';
 import type { Step, World, WorldModel } from './world.ts';
 
 /**
- * `path` holds the keys of the worlds from the first one on; after the last comes a step that breaks an invariant. Keys name members
- * up to renaming, so the way is walked anew with names that stay: of all steps, the one that leads to the next key.
+ * `path` holds the canonical texts of the worlds from the first one on; after the last comes a step that breaks an invariant. They name
+ * members up to renaming, so the way is walked anew with names that stay: of all steps, the one that leads to the next text.
  */
-export function describeTrace(model: WorldModel, keys: WorldKeys, path: readonly string[]): string {
+export function describeTrace(
+  model: WorldModel,
+  canonical: CanonicalWorlds,
+  path: readonly string[],
+): string {
   const lines: string[] = [];
   let world: World = model.initial();
   for (let at = 1; at <= path.length; at++) {
@@ -16,7 +20,7 @@ export function describeTrace(model: WorldModel, keys: WorldKeys, path: readonly
     model.steps(world, (step) => {
       const next = step.world;
       const leads =
-        next === undefined ? at === path.length : at < path.length && keys.keyOf(next) === path[at];
+        next === undefined ? at === path.length : at < path.length && canonical.textOf(next) === path[at];
       if (leads) taken = step;
       return !leads;
     });
@@ -29,7 +33,7 @@ export function describeTrace(model: WorldModel, keys: WorldKeys, path: readonly
   return lines.join('\n');
 }
 
-function describeStep(number: number, world: World, { position, input, result }: Step): string[] {
+function describeStep(number: number, world: World, { position, input, result, answers }: Step): string[] {
   const before = world.members[position]!.member;
   const { member } = result.to;
   const lines = [`${String(number).padStart(2)} ${before.id} ${describeInput(input)}`];
@@ -40,6 +44,7 @@ function describeStep(number: number, world: World, { position, input, result }:
     if (!known.has(batch.sequence)) lines.push(`     writes ${describeWrite(batch)}`);
   }
   for (const { text } of result.sent) lines.push(`     sends ${text}`);
+  for (const { text } of answers) lines.push(`     ${text.split('->')[0]} answers ${text}`);
   if (result.committed.length > 0) {
     lines.push(`     applies ${result.committed.map(({ index, term: of }) => `${index}/${of}`).join(' ')}`);
   }
@@ -71,6 +76,8 @@ function describeInput(input: Input): string {
     case 'receive':
       return `receives ${input.message.text}`;
     case 'crash':
+      if (input.during !== undefined)
+        return `${describeInput(input.during)}; ${describeInput({ ...input, during: undefined })}`;
       return `crashes and restarts: of its writes ${input.writes} survive, of the next one's entries ${input.entries}`;
   }
 }

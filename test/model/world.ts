@@ -3,7 +3,7 @@
  *
  *   members    each one's memory, disk and writes under way
  *   messages   all that were ever sent: each may arrive at any time, again and again, or never. So loss, duplication, delay and
- *              reordering need no steps of their own. What its receiver will ignore for ever is dropped.
+ *              reordering need no steps of their own. What can have no effect any more is dropped (network.ts).
  *   history    what the invariants need to remember
  *   used       how much of each budget is spent
  *
@@ -13,29 +13,41 @@
 import { type Bounds, BUDGETS, type Budget } from './bounds.ts';
 import { type Histories, type History, lackingOf } from './history.ts';
 import type { Input, KnownMessage, MemberState, MemberStates, Result } from './member-states.ts';
+import { Network } from './network.ts';
 
 export interface World {
   readonly members: readonly MemberState[];
   /** Ids, ascending. */
   readonly messages: readonly number[];
   readonly history: History;
-  readonly used: readonly number[];
+  /** 4 bits for each budget. */
+  readonly used: number;
 }
 
 export interface Step {
   readonly position: number;
   readonly input: Input;
   readonly result: Result;
+  /** What members who stay as they are say to messages that came, or came again. */
+  readonly answers: readonly KnownMessage[];
   /** Undefined if an invariant broke. */
   readonly world: World | undefined;
   readonly broken: string | undefined;
 }
+
+type Work = Exclude<Input, { kind: 'crash' }>;
+type BudgetedInput = readonly [input: Input, budgets: readonly Budget[]];
+
+const NO_BUDGETS: readonly Budget[] = [];
+const READS: readonly Budget[] = ['reads'];
+const CRASHES = BUDGETS.indexOf('crashes');
 
 export class WorldModel {
   readonly #bounds: Bounds;
   readonly #limits: readonly number[];
   readonly states: MemberStates;
   readonly histories: Histories;
+  readonly #network: Network;
   /** Pairs of members whose logs were compared. */
   readonly #compared = new Map<number, string | undefined>();
 
@@ -44,6 +56,7 @@ export class WorldModel {
     this.#limits = BUDGETS.map((name) => bounds[name]);
     this.states = states;
     this.histories = histories;
+    this.#network = new Network(bounds, states, histories);
   }
 
   initial(): World {
@@ -52,40 +65,45 @@ export class WorldModel {
       members: Array.from({ length: members }, (_, i) => this.states.initial(BigInt(i + 1))),
       messages: [],
       history: this.histories.initial(members),
-      used: BUDGETS.map(() => 0),
+      used: 0,
     };
   }
 
   /** Calls `visit` for each step that changes the world; stops when it returns false. */
   steps(world: World, visit: (step: Step) => boolean): void {
     for (let position = 0; position < world.members.length; position++) {
-      for (const [input, budget] of this.#inputs(world, position)) {
-        const step = this.#step(world, position, input, budget);
+      for (const [input, budgets] of this.#inputs(world, position)) {
+        const step = this.#step(world, position, input, budgets);
         if (step !== undefined && !visit(step)) return;
       }
     }
     for (const id of world.messages) {
       const message = this.states.messageById(id);
-      const position = Number(message.message.to) - 1;
-      const step = this.#step(world, position, { kind: 'receive', message }, undefined);
+      // A question that was passed on may come again and again, each time as a new one: it is paid for, or there would be no end.
+      const asks = message.message.type === 'read-index';
+      if (asks && this.#left(world, 'reads') === 0) continue;
+      const budgets = asks ? READS : NO_BUDGETS;
+      const step = this.#step(world, message.position, { kind: 'receive', message }, budgets);
       if (step !== undefined && !visit(step)) return;
     }
   }
 
-  #inputs(world: World, position: number): [Input, Budget | undefined][] {
+  #inputs(world: World, position: number): readonly BudgetedInput[] {
     const { terms, batching, checkQuorum } = this.#bounds;
     const { member } = world.members[position]!;
     const { node, writes } = member;
     const leads = node.role === 'leader';
-    const inputs: [Input, Budget | undefined][] = [];
-    const add = (input: Input, budget?: Budget): void => {
-      if (budget === undefined || this.#left(world, budget) > 0) inputs.push([input, budget]);
+    const inputs: [Work, readonly Budget[]][] = [];
+    const add = (input: Work, budget?: Budget): void => {
+      if (budget === undefined) inputs.push([input, NO_BUDGETS]);
+      else if (this.#left(world, budget) > 0) inputs.push([input, [budget]]);
     };
     if (batching && node.hasReady()) add({ kind: 'ready' });
     if (writes.length > 0) add({ kind: 'sync' });
     if (leads) {
       add({ kind: 'tick' }, 'heartbeats');
-      add({ kind: 'propose', text: `v${this.#spent(world, 'entries') + 1}` }, 'entries');
+      // Index and term name an entry; with names of their own, the order of proposals at different leaders would be told apart.
+      add({ kind: 'propose', text: 'v' }, 'entries');
       for (const { member: other } of world.members) {
         if (other !== member) add({ kind: 'transfer', to: other.id }, 'transfers');
       }
@@ -97,67 +115,76 @@ export class WorldModel {
     if (member.appliedIndex > member.disk.snapshot.index && member.appliedIndex <= node.durableIndex) {
       add({ kind: 'compact' }, 'compactions');
     }
-    if (this.#left(world, 'crashes') > 0) {
-      for (let survived = 0; survived <= writes.length; survived++) {
-        const torn = writes[survived]?.batch;
-        const entries = torn === undefined || torn.snapshot !== undefined ? 0 : torn.entries.length;
-        for (let count = 0; count <= entries; count++) {
-          add({ kind: 'crash', writes: survived, entries: count }, 'crashes');
-        }
+    if (this.#left(world, 'crashes') === 0) return inputs;
+    const state = world.members[position]!;
+    const crashes = [...this.#crashes(state, undefined, NO_BUDGETS)];
+    // With a prompt disk, writes are under way only while something else is done.
+    if (this.#bounds.promptDisk) {
+      for (const [input, budgets] of inputs) crashes.push(...this.#crashes(state, input, budgets));
+      for (const id of world.messages) {
+        const message = this.states.messageById(id);
+        if (message.position !== position || message.message.type === 'read-index') continue;
+        crashes.push(...this.#crashes(state, { kind: 'receive', message }, NO_BUDGETS));
       }
     }
-    return inputs;
+    return [...inputs, ...crashes];
   }
 
-  #spent(world: World, budget: Budget): number {
-    return world.used[BUDGETS.indexOf(budget)]!;
+  /** All that a crash can leave of the writes under way. */
+  *#crashes(
+    state: MemberState,
+    during: Work | undefined,
+    budgets: readonly Budget[],
+  ): Iterable<BudgetedInput> {
+    const spent: readonly Budget[] = [...budgets, 'crashes'];
+    const writes = this.states.writesAfter(state, during);
+    for (let survived = 0; survived <= writes.length; survived++) {
+      const torn = writes[survived] ?? 0;
+      for (let entries = 0; entries <= torn; entries++) {
+        yield [{ kind: 'crash', during, writes: survived, entries }, spent];
+      }
+    }
+  }
+
+  #spent(world: Pick<World, 'used'>, budget: Budget): number {
+    return (world.used >>> (4 * BUDGETS.indexOf(budget))) & 0xf;
   }
 
   #left(world: World, budget: Budget): number {
-    const at = BUDGETS.indexOf(budget);
-    return this.#limits[at]! - world.used[at]!;
+    return this.#limits[BUDGETS.indexOf(budget)]! - this.#spent(world, budget);
   }
 
-  #step(world: World, position: number, input: Input, budget: Budget | undefined): Step | undefined {
+  #step(world: World, position: number, input: Input, budgets: readonly Budget[]): Step | undefined {
     const before = world.members[position]!;
     const result = this.states.result(before, input);
-    if (result.broken !== undefined)
-      return { position, input, result, world: undefined, broken: result.broken };
+    if (result.broken !== undefined) return brokenStep(position, input, result, result.broken);
     // A message that changes nothing and a write that is not there lead nowhere.
     if (result.to === before && result.sent.length === 0 && result.reads.length === 0) return undefined;
     const history = this.histories.after(world.history, position, result);
-    if (typeof history === 'string') return { position, input, result, world: undefined, broken: history };
-    const members = world.members.with(position, result.to);
-    const broken = this.#broken(members, position, history);
-    if (broken !== undefined) return { position, input, result, world: undefined, broken };
-    const messages = this.#messagesAfter(world, members, position, result.sent, before);
-    const used = budget === undefined ? world.used : spend(world.used, BUDGETS.indexOf(budget));
-    if (result.to === before && messages === world.messages && used === world.used) return undefined;
-    return { position, input, result, world: { members, messages, history, used }, broken: undefined };
-  }
-
-  #messagesAfter(
-    world: World,
-    members: readonly MemberState[],
-    position: number,
-    sent: readonly KnownMessage[],
-    before: MemberState,
-  ): readonly number[] {
-    let messages = world.messages;
-    for (const known of sent) {
-      if (!messages.includes(known.id) && !isDead(known, members[Number(known.message.to) - 1]!)) {
-        if (messages === world.messages) messages = messages.slice();
-        (messages as number[]).push(known.id);
-      }
+    if (typeof history === 'string') return brokenStep(position, input, result, history);
+    let members = world.members;
+    if (result.to !== before) {
+      members = members.with(position, result.to);
+      const broken = this.#broken(members, position, history);
+      if (broken !== undefined) return brokenStep(position, input, result, broken);
     }
-    if (messages !== world.messages) (messages as number[]).sort((a, b) => a - b);
-    const after = members[position]!;
-    if (after === before) return messages;
-    const live = messages.filter((id) => {
-      const known = this.states.messageById(id);
-      return Number(known.message.to) - 1 !== position || !isDead(known, after);
-    });
-    return live.length === messages.length ? messages : live;
+    let { used } = world;
+    for (const budget of budgets) used += 1 << (4 * BUDGETS.indexOf(budget));
+    if (budgets.includes('crashes') && this.#limits[CRASHES] === this.#spent({ used }, 'crashes')) {
+      members = members.map((state) => this.states.lasting(state));
+    }
+    const next = { members, messages: world.messages, history, used };
+    const changed = members === world.members ? undefined : position;
+    const { messages, answers } = this.#network.after(next, result.sent, changed);
+    if (members === world.members && messages === world.messages && used === world.used) return undefined;
+    return {
+      position,
+      input,
+      result,
+      answers,
+      world: { ...next, messages },
+      broken: undefined,
+    };
   }
 
   #broken(members: readonly MemberState[], position: number, history: History): string | undefined {
@@ -186,8 +213,8 @@ export class WorldModel {
   }
 }
 
-function spend(used: readonly number[], at: number): readonly number[] {
-  return used.with(at, used[at]! + 1);
+function brokenStep(position: number, input: Input, result: Result, broken: string): Step {
+  return { position, input, result, answers: [], world: undefined, broken };
 }
 
 /** Where two logs agree in a term at an index, they agree in everything before it. */
@@ -214,22 +241,4 @@ function lostOf({ committed }: History, members: readonly MemberState[]): string
       return `CommittedIsDurable: ${text} is on ${holders} of ${members.length} disks`;
   }
   return undefined;
-}
-
-/**
- * True if the receiver will ignore the message in every state it can still come to. Its term on disk never goes back: a message of
- * an earlier term is ignored, unless it is one that gets an answer all the same. A vote counts only for the candidate of its term,
- * and nobody is a candidate twice in a term that is on its disk.
- */
-function isDead({ message }: KnownMessage, { member }: MemberState): boolean {
-  const { type, term } = message;
-  const durable = member.disk.hardState.term;
-  const { preVote, checkQuorum } = member.options;
-  if (type === 'vote-response') {
-    return (
-      term < durable || (term === durable && (member.node.role !== 'candidate' || member.node.term !== term))
-    );
-  }
-  if (term === 0 || term >= durable || type === 'pre-vote' || type === 'pre-vote-response') return false;
-  return (type !== 'append' && type !== 'heartbeat') || !(preVote || checkQuorum);
 }

@@ -155,7 +155,7 @@ export class Member {
   }
 
   /** The messages of a Ready as they leave: snapshots with their data, and only if it is at hand. */
-  outgoing(ready: Ready): Message[] {
+  outgoing(ready: Pick<Ready, 'messages'>): Message[] {
     return ready.messages.map((message) => {
       if (message.type !== 'snapshot') return message;
       assert.equal(message.snapshot.metadata.index, this.disk.snapshot.index);
