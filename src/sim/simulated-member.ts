@@ -15,8 +15,8 @@ import {
   type Surroundings,
 } from '../server/bootstrap/open-member.ts';
 import type { LogStorage } from '../server/log-storage.ts';
-import { Server, type StopReason } from '../server/server.ts';
-import type { ServerSettings } from '../server/server-parts.ts';
+import { Server } from '../server/server.ts';
+import type { ServerSettings, StopReason } from '../server/server-parts.ts';
 import type { SnapshotStorage } from '../server/snapshot-keeper.ts';
 import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
 import { createMemoryBackend } from './memory-backend.ts';

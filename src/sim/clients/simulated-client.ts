@@ -13,7 +13,7 @@ import type { ClientPool } from './client-pool.ts';
 const PATIENCE_MS = 9_000;
 const LINK_MS_MAX = 3;
 /** Small values are the common ones, whatever the longest. */
-const LARGE_SHARE = 0.4;
+const LARGE_SHARE = 0.15;
 
 export interface ClientHabits {
   readonly number: number;
