@@ -12,6 +12,7 @@ import {
   observeProcess,
   observeServer,
 } from '../api/ops/metrics.ts';
+import { createWriteBehind } from '../backend/write-behind.ts';
 import type { ServerConfig, ServerUrl } from '../config/server-config.ts';
 import { ETCD_COMPATIBLE_VERSION } from '../config/version.ts';
 import { withCors } from '../net/cors.ts';
@@ -23,13 +24,15 @@ import { openServerTls, type ServerTls, type TlsSurroundings } from '../net/tls/
 import { createClusterProbe } from '../peer/cluster-probe.ts';
 import { createPeerNetwork, peerListenerLimits } from '../peer/peer-network.ts';
 import { watchEventLoop } from '../platform/event-loop-hold.ts';
+import { openLmdbTables } from '../platform/lmdb-tables.ts';
 import { nodeClock } from '../platform/node-clock.ts';
 import { createNodeDisk } from '../platform/node-disk.ts';
 import { nodeRandom } from '../platform/node-random.ts';
 import type { AdjustableLog } from '../platform/pino-log.ts';
 import { withoutSync } from '../platform/unsynced-disk.ts';
 import { openMember } from '../server/bootstrap/open-member.ts';
-import { Server, type StopReason } from '../server/server.ts';
+import { Server } from '../server/server.ts';
+import type { StopReason } from '../server/server-parts.ts';
 import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
 
 /** The lowest cluster version whose members can talk to this one. */
@@ -95,6 +98,12 @@ class Run {
     const lock = await lockDataDirectory(disk, layout);
     this.#closers.push(() => lock.release());
 
+    const backend = createWriteBehind({
+      tables: await openLmdbTables({ folder: layout.state }),
+      clock: nodeClock,
+    });
+    this.#closers.push(() => backend.close());
+
     const metrics = createMetrics();
     const probe = createClusterProbe({ clock: nodeClock, tlsOptions });
     const member = await openMember(
@@ -109,6 +118,7 @@ class Run {
         advertisedPeerURLs: texts(config.initialAdvertisePeerUrls),
         forceNewCluster: config.forceNewCluster,
         electionTicks: config.electionTicks,
+        minLeaseTtlSeconds: Math.ceil((1.5 * config.electionTicks * config.heartbeatIntervalMs) / 1000),
         preVote: config.preVote,
         serverVersion: ETCD_COMPATIBLE_VERSION,
         retention: { maxWals: config.maxWals, maxSnapshots: config.maxSnapshots },
@@ -116,6 +126,7 @@ class Run {
       {
         disk,
         layout,
+        backend,
         probe,
         clock: nodeClock,
         random: nodeRandom,
@@ -159,6 +170,7 @@ class Run {
         snapshotCount: config.snapshotCount,
         strictReconfigCheck: config.strictReconfigCheck,
         serverVersion: ETCD_COMPATIBLE_VERSION,
+        v3: { quotaBytes: 0, autoCompaction: { mode: 'off' }, corruptionCheckIntervalMs: 0 },
       },
       {
         ...member,

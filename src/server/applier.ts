@@ -11,7 +11,6 @@ import { formatId } from '../wire/id-text.ts';
 import { tagOf, VARINT } from '../wire/protobuf.ts';
 import { decodeConfChange } from '../wire/raftpb.ts';
 import { decodeV2RequestId, type V2Request } from '../wire/v2-request.ts';
-import { decodeLogRequest } from '../wire/v3/internal-raft-request.ts';
 import { applyV2Request } from './apply-v2.ts';
 import type { ServerErrorCode, Submitted } from './contract.ts';
 import { serverError } from './errors.ts';
@@ -21,6 +20,7 @@ import type { Proposals, Proposed, Waiter } from './proposals.ts';
 export interface ApplierParts {
   readonly self: MemberId;
   readonly store: V2Store;
+  readonly v3: V3Half;
   readonly cluster: Cluster;
   readonly raft: RaftNode;
   readonly network: PeerNetwork;
@@ -35,9 +35,19 @@ export interface ApplierParts {
   readonly onSelfRemoved: () => void;
 }
 
+/** The v3 half of the server, as far as entries of the log concern it. */
+export interface V3Half {
+  /** Applies an entry that is none of v2's own; if there is a v2 request in v3's envelope, it is returned instead. */
+  apply(data: Uint8Array, index: number): V2Request | undefined;
+  /** All entries up to this one were applied in this turn, and some were v3's. */
+  applied(index: number, term: number): void;
+}
+
 export class Applier {
   readonly #parts: ApplierParts;
   #appliedIndex: number;
+  /** Term of the last v3 entry among those being applied; 0: there is none yet. */
+  #v3Term = 0;
 
   constructor(parts: ApplierParts, appliedIndex: number) {
     this.#parts = parts;
@@ -67,6 +77,9 @@ export class Applier {
       }
       this.#appliedIndex = entry.index;
     }
+    if (this.#v3Term === 0) return;
+    this.#parts.v3.applied(this.#appliedIndex, this.#v3Term);
+    this.#v3Term = 0;
   }
 
   /** Replaces all state. */
@@ -86,7 +99,7 @@ export class Applier {
   }
 
   #applyNormal(entry: Entry, nowNs: bigint): void {
-    const { store, cluster, onTermBegun } = this.#parts;
+    const { store, v3, cluster, onTermBegun } = this.#parts;
     if (entry.data.length === 0) {
       onTermBegun();
       return;
@@ -98,14 +111,9 @@ export class Applier {
       waiter.done({ ok: true, value: outcome ?? NOTHING });
       return;
     }
-    const decoded = decodeLogRequest(entry.data);
-    if (decoded.kind === 'v3') {
-      throw new Error(
-        `entry ${entry.index} of the log holds a v3 request (${decoded.request.kind}), which this version cannot apply: ` +
-          'going on would make this member differ from the others; use only the v2 API in a cluster with this member, or remove it from the cluster',
-      );
-    }
-    applyV2Request(decoded.request, store, cluster, nowNs);
+    const request = v3.apply(entry.data, entry.index);
+    if (request === undefined) this.#v3Term = entry.term;
+    else applyV2Request(request, store, cluster, nowNs);
   }
 
   /**

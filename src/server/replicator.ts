@@ -28,6 +28,8 @@ export interface ReplicatorHandlers {
   apply(entries: readonly Entry[]): void;
   /** Replace all state by the leader's snapshot. */
   installSnapshot(snapshot: Snapshot): void;
+  /** Raft has decided about all snapshots received so far: those that were not installed are not wanted. */
+  onSnapshotsDropped(): void;
   /** Role, leader or term changed. */
   onLeadership(role: Role, leader: MemberId, term: number): void;
   onReadState(state: ReadState): void;
@@ -171,7 +173,10 @@ export class Replicator {
           break;
         }
       }
-      if (this.#received.length > 0 && !this.#raft.hasReady()) this.#received = [];
+      if (this.#received.length > 0 && !this.#raft.hasReady()) {
+        this.#received = [];
+        this.#handlers.onSnapshotsDropped();
+      }
       this.#handlers.onTurn();
     } catch (error) {
       this.#fail(error as Error);

@@ -8,6 +8,8 @@ import type { V2Store } from '../store/v2/types.ts';
 import type { LogStorage } from './log-storage.ts';
 import type { Cluster } from './membership/cluster.ts';
 import type { SnapshotStorage } from './snapshot-keeper.ts';
+import type { V3Settings } from './v3/v3-service.ts';
+import type { V3State } from './v3/v3-state.ts';
 
 export interface ServerSettings {
   readonly name: string;
@@ -20,11 +22,13 @@ export interface ServerSettings {
   readonly strictReconfigCheck: boolean;
   /** etcd's version that this program is compatible with, e.g. '3.4.23'. */
   readonly serverVersion: string;
+  readonly v3: V3Settings;
 }
 
 export interface ServerParts {
   readonly memberId: MemberId;
   readonly store: V2Store;
+  readonly v3: V3State;
   readonly cluster: Cluster;
   readonly raft: RaftNode;
   readonly storage: LogStorage & SnapshotStorage;
@@ -35,3 +39,6 @@ export interface ServerParts {
   /** For metrics: a snapshot was saved. */
   readonly onSnapshotSaved?: (durationMs: number) => void;
 }
+
+/** Why a server stopped by itself. */
+export type StopReason = { readonly kind: 'removed' } | { readonly kind: 'failure'; readonly error: Error };

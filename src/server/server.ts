@@ -24,14 +24,14 @@ import { CLUSTER_VERSION_PATH } from './membership/cluster.ts';
 import { Proposals, type Proposed, RequestIds } from './proposals.ts';
 import { Publication } from './publication.ts';
 import { QuorumReads } from './quorum-reads.ts';
+import { ReceivedSnapshots } from './received-snapshots.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { Replicator } from './replicator.ts';
-import type { ServerParts, ServerSettings } from './server-parts.ts';
+import { selfStatsOf } from './self-stats.ts';
+import type { ServerParts, ServerSettings, StopReason } from './server-parts.ts';
 import { SnapshotKeeper } from './snapshot-keeper.ts';
 import { Timers } from './timers.ts';
-
-/** Why a server stopped by itself. */
-export type StopReason = { readonly kind: 'removed' } | { readonly kind: 'failure'; readonly error: Error };
+import { V3Service } from './v3/v3-service.ts';
 
 /** An expiry is at most this much late on the leader's clock. */
 const TTL_SYNC_INTERVAL_MS = 500;
@@ -46,6 +46,7 @@ type V2Done = (outcome: Submitted<V2Outcome>) => void;
 export class Server implements QuorateServer {
   readonly memberId: MemberId;
   readonly store: V2Store;
+  readonly v3: V3Service;
   readonly #settings: ServerSettings;
   readonly #parts: ServerParts;
   readonly #timers: Timers;
@@ -56,6 +57,7 @@ export class Server implements QuorateServer {
   readonly #reconfiguration: Reconfiguration;
   readonly #versions: ClusterVersionMonitor;
   readonly #snapshots: SnapshotKeeper;
+  readonly #received: ReceivedSnapshots;
   readonly #publication: Publication;
   readonly #applier: Applier;
   readonly #replicator: Replicator;
@@ -114,6 +116,25 @@ export class Server implements QuorateServer {
       wallTimeMs: () => clock.wallTimeMs(),
       wake,
     });
+    this.v3 = new V3Service({
+      settings: settings.v3,
+      state: parts.v3,
+      self: memberId,
+      cluster,
+      network,
+      clock,
+      timers: this.#timers,
+      log,
+      ids: this.#ids,
+      leadership: this.#leadership,
+      electionTimeoutMs: electionTicks * tickMs,
+      requestTimeoutMs: this.#requestTimeoutMs,
+      isLeader: () => this.isLeader,
+      isStopped: () => this.#stopped,
+      replicate: (data, startedMs) => this.#replicator.propose(data, startedMs),
+      awaitReadIndex: (done) => this.awaitReadIndex(done),
+      onFailure,
+    });
     this.#versions = new ClusterVersionMonitor({
       cluster,
       self: memberId,
@@ -142,16 +163,22 @@ export class Server implements QuorateServer {
         log,
         snapshotCount: settings.snapshotCount,
         onSaved: parts.onSnapshotSaved,
-        state: noState,
+        settle: (index, term) => this.v3.settle(index, term),
+        state: () => this.v3.encodedState(),
         onFailure,
         wake,
       },
       raft.firstIndex - 1,
     );
+    this.#received = new ReceivedSnapshots({
+      stage: (state) => this.v3.stage(state),
+      step: (message) => this.#replicator.step(message),
+    });
     this.#applier = new Applier(
       {
         self: memberId,
         store,
+        v3: this.v3,
         cluster,
         raft,
         network,
@@ -175,6 +202,7 @@ export class Server implements QuorateServer {
         installSnapshot: (snapshot) => this.#installSnapshot(snapshot),
         onLeadership: (role, leader, term) => this.#onLeadership(role, leader, term),
         onReadState: (state) => this.#reads.confirm(state),
+        onSnapshotsDropped: () => this.#received.drop(),
         onTurn: () => this.#onTurn(),
         sendSnapshot: (message) => this.#snapshots.send(message),
         onFailure,
@@ -188,19 +216,10 @@ export class Server implements QuorateServer {
     const { network, raft, cluster, storage, clock } = this.#parts;
     network.start({
       onMessage: (message) => this.#replicator.step(message),
-      onSnapshot: async (message, state) => {
-        for await (const _ of state) throw new Error('this version takes no v3 state');
-        this.#replicator.step(message);
-      },
-      onQuestion: (_method, _path, _body, reply) => reply(undefined),
-      onUnreachable: (id) => {
-        raft.reportUnreachable(id);
-        this.#replicator.wake();
-      },
-      onSnapshotSent: (id, ok) => {
-        raft.reportSnapshot(id, ok);
-        this.#replicator.wake();
-      },
+      onSnapshot: (message, state) => this.#received.receive(message, state),
+      onQuestion: (method, path, body, reply) => this.v3.answer(method, path, body, reply),
+      onUnreachable: (id) => this.#tell(() => raft.reportUnreachable(id)),
+      onSnapshotSent: (id, ok) => this.#tell(() => raft.reportSnapshot(id, ok)),
       isRemoved: (id) => cluster.isRemoved(id),
       onGone: () => this.#removed(),
     });
@@ -211,6 +230,7 @@ export class Server implements QuorateServer {
     this.#timers.every(TTL_SYNC_INTERVAL_MS, () => this.#syncTtl());
     this.#timers.every(SWEEP_INTERVAL_MS, () => this.#sweep());
     this.#timers.every(PURGE_INTERVAL_MS, () => storage.purge());
+    this.v3.start();
     this.#versions.start();
     this.#publication.start();
     // Behind the first turn, in which a new member learns its configuration from the log.
@@ -235,6 +255,8 @@ export class Server implements QuorateServer {
     this.#reconfiguration.stop();
     this.#versions.stop();
     this.#replicator.stop();
+    this.#received.stop();
+    this.v3.stop();
     this.#timers.stop();
     this.#failOverdue(Number.POSITIVE_INFINITY, () => 'stopped');
   }
@@ -270,29 +292,13 @@ export class Server implements QuorateServer {
   get counters(): ServerCounters {
     return {
       leaderChanges: this.#leadership.changes,
-      proposalsPending: this.#proposals.size,
+      proposalsPending: this.#proposals.size + this.v3.pending,
       proposalsFailed: this.#failedProposals,
     };
   }
 
   selfStats(): SelfStats {
-    const { stats } = this.#parts.network;
-    const received = stats.receivedAppends();
-    const sent = stats.sentAppends();
-    return {
-      name: this.#settings.name,
-      id: this.memberId,
-      role: this.#parts.raft.role,
-      startTimeMs: this.#startTimeMs,
-      leader: this.#leadership.leader,
-      leaderSinceMs: this.#leadership.sinceWallMs,
-      receivedAppendCount: received.count,
-      receivedPackageRate: received.packageRate,
-      receivedBandwidthRate: received.bandwidthRate,
-      sentAppendCount: sent.count,
-      sentPackageRate: sent.packageRate,
-      sentBandwidthRate: sent.bandwidthRate,
-    };
+    return selfStatsOf(this.#parts, this.#settings.name, this.#leadership, this.#startTimeMs);
   }
 
   leaderStats(): readonly FollowerStats[] | undefined {
@@ -380,6 +386,7 @@ export class Server implements QuorateServer {
   }
 
   #installSnapshot(snapshot: Snapshot): void {
+    this.v3.install(this.#received.take(snapshot));
     this.#applier.install(snapshot);
     this.#snapshots.installed(snapshot.metadata);
     this.#publication.snapshotInstalled();
@@ -387,8 +394,8 @@ export class Server implements QuorateServer {
 
   #onLeadership(role: Role, leader: MemberId, term: number): void {
     if (this.#leadership.changed(role, leader, term)) this.#reads.leaderChanged();
-    if (leader === NO_MEMBER) return;
-    this.#replicator.wake();
+    this.v3.leadershipChanged(term);
+    if (leader !== NO_MEMBER) this.#replicator.wake();
   }
 
   #onTurn(): void {
@@ -396,6 +403,11 @@ export class Server implements QuorateServer {
     this.#reads.applied(appliedIndex);
     this.#reconfiguration.proposeWaiting();
     this.#snapshots.afterApply(appliedIndex);
+  }
+
+  #tell(report: () => void): void {
+    report();
+    this.#replicator.wake();
   }
 
   #syncTtl(): void {
@@ -416,6 +428,7 @@ export class Server implements QuorateServer {
       this.#failedProposals++;
       waiter.done({ ok: false, error: serverError(codeFor(waiter.startedMs)) });
     }
+    this.#failedProposals += this.v3.failStartedBefore(startedBeforeMs, codeFor);
     this.#replicator.dropStartedBefore(startedBeforeMs);
     this.#reads.failStartedBefore(startedBeforeMs);
     this.#reconfiguration.failStartedBefore(startedBeforeMs, codeFor);
@@ -434,5 +447,3 @@ export class Server implements QuorateServer {
     this.#onStop(reason);
   }
 }
-
-async function* noState(): AsyncGenerator<Uint8Array> {}

@@ -36,6 +36,8 @@ export interface SnapshotKeeperParts {
   readonly snapshotCount: number;
   readonly onSaved: ((durationMs: number) => void) | undefined;
   readonly onFailure: (error: Error) => void;
+  /** Makes the v3 state durable at least up to the entry: the log before it is about to go. */
+  readonly settle: (index: number, term: number) => Promise<void>;
   /** The v3 state as it is now, for a peer: not older than any snapshot taken so far. */
   readonly state: () => AsyncIterable<Uint8Array>;
   /** Runs raft after it was told something. */
@@ -104,6 +106,7 @@ export class SnapshotKeeper {
     const frozen = store.freeze();
     const begunMs = clock.monotonicMs();
     try {
+      await this.#parts.settle(index, term);
       await storage.saveSnapshot(metadata, renderInSlices(frozen, clock));
     } finally {
       frozen.release();

@@ -54,6 +54,7 @@ function setUp() {
       installSnapshot: (snapshot) => installed.push(snapshot),
       onLeadership: ignore,
       onReadState: ignore,
+      onSnapshotsDropped: ignore,
       onTurn: ignore,
       sendSnapshot: ignore,
       onFailure: (error) => failures.push(error),

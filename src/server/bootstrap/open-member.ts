@@ -3,6 +3,7 @@
  * joins a running one. Afterwards its raft core, its tree and its log fit together.
  */
 
+import type { Backend } from '../../ports/backend.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Disk } from '../../ports/disk.ts';
 import type { Log } from '../../ports/log.ts';
@@ -27,6 +28,7 @@ import { DurableLog, type Retention } from '../durable-log.ts';
 import { CLUSTER_NAMESPACE, Cluster } from '../membership/cluster.ts';
 import { compareIds } from '../membership/member-id.ts';
 import { encodeMember } from '../membership/member-json.ts';
+import { V3State } from '../v3/v3-state.ts';
 import { forceNewCluster } from './force-new-cluster.ts';
 import {
   BootstrapError,
@@ -52,6 +54,8 @@ export interface MemberSettings {
   readonly advertisedPeerURLs: readonly string[];
   readonly forceNewCluster: boolean;
   readonly electionTicks: number;
+  /** Leases are granted at least this; seconds. */
+  readonly minLeaseTtlSeconds: number;
   readonly preVote: boolean;
   readonly serverVersion: string;
   readonly retention: Retention;
@@ -60,6 +64,8 @@ export interface MemberSettings {
 export interface Surroundings {
   readonly disk: Disk;
   readonly layout: DataLayout;
+  /** The v3 state on disk. */
+  readonly backend: Backend;
   readonly probe: ClusterProbe;
   readonly clock: Clock;
   readonly random: Random;
@@ -75,6 +81,7 @@ export interface Surroundings {
 export interface OpenedMember {
   readonly memberId: MemberId;
   readonly store: V2Store;
+  readonly v3: V3State;
   readonly cluster: Cluster;
   readonly raft: RaftNode;
   readonly storage: DurableLog;
@@ -85,15 +92,17 @@ export async function openMember(
   settings: MemberSettings,
   surroundings: Surroundings,
 ): Promise<OpenedMember> {
-  const { disk, layout } = surroundings;
+  const { disk, layout, backend } = surroundings;
+  const v3 = new V3State(backend, { minLeaseTtlSeconds: settings.minLeaseTtlSeconds });
   let opened: OpenedLog | undefined;
   if (await walExists(disk, layout.wal)) {
     opened = await openNewest(disk, layout, walOptions(surroundings));
-    if (settings.forceNewCluster || !isUnborn(opened)) return restart(settings, surroundings, opened);
+    if (settings.forceNewCluster || !isUnborn(opened)) return restart(settings, surroundings, opened, v3);
   }
+  refuseForeignState(v3, layout);
   return settings.initialClusterState === 'new'
-    ? found(settings, surroundings, opened)
-    : join(settings, surroundings, opened);
+    ? found(settings, surroundings, opened, v3)
+    : join(settings, surroundings, opened, v3);
 }
 
 /**
@@ -108,6 +117,7 @@ async function found(
   settings: MemberSettings,
   surroundings: Surroundings,
   unborn: OpenedLog | undefined,
+  v3: V3State,
 ): Promise<OpenedMember> {
   const initial = membersOfNewCluster(settings.name, settings.initialCluster, settings.initialClusterToken);
   await refuseSecondBirth(initial, settings, surroundings);
@@ -122,6 +132,7 @@ async function found(
   return assemble(settings, surroundings, {
     self: initial.self,
     store,
+    v3,
     cluster: new Cluster(initial.clusterId, store, initial.members),
     wal,
     state: { ...EMPTY_STATE, hardState, entries },
@@ -132,6 +143,7 @@ async function join(
   settings: MemberSettings,
   surroundings: Surroundings,
   unborn: OpenedLog | undefined,
+  v3: V3State,
 ): Promise<OpenedMember> {
   const { probe, log } = surroundings;
   const others = peerUrlsOfOthers(settings);
@@ -150,6 +162,7 @@ async function join(
   return assemble(settings, surroundings, {
     self: initial.self,
     store,
+    v3,
     cluster: new Cluster(initial.clusterId, store, initial.members),
     wal,
     state: { ...EMPTY_STATE, entries: unborn?.entries ?? [] },
@@ -160,8 +173,9 @@ async function restart(
   settings: MemberSettings,
   surroundings: Surroundings,
   opened: OpenedLog,
+  v3: V3State,
 ): Promise<OpenedMember> {
-  const { log } = surroundings;
+  const { log, layout } = surroundings;
   const { wal, metadata, snapshot } = opened;
   let { hardState, entries } = opened;
   const self = metadata.memberId;
@@ -172,6 +186,12 @@ async function restart(
     cluster.recover();
   }
   const start = snapshot?.metadata ?? EMPTY_STATE.snapshot;
+  if (v3.kv.appliedIndex < start.index) {
+    throw new BootstrapError(
+      `the v3 state in ${layout.state} ends at index ${v3.kv.appliedIndex} of the log, but the log begins after ${start.index}: the two are not of the same ` +
+        'time, and what is between them is lost; restore both from one backup, or remove this member from the cluster and add it again with an empty directory',
+    );
+  }
   if (settings.forceNewCluster) {
     const member: Member = {
       id: self,
@@ -180,12 +200,16 @@ async function restart(
       clientURLs: [],
       isLearner: false,
     };
+    // What the v3 state holds was committed, whether this member had noted so or not.
+    const known = Math.min(v3.kv.appliedIndex, entries.at(-1)?.index ?? start.index);
+    hardState = { ...hardState, commit: Math.max(hardState.commit, known) };
     const forced = forceNewCluster(member, hardState, entries, start.confState.voters);
     log.warn('forcing a new cluster of this member alone', {
       'dropped-entries': entries.length + forced.appended.length - forced.entries.length,
     });
     ({ hardState, entries } = forced);
     await appendDurably(wal, { entries: forced.appended, hardState });
+    await forgetLaterEntries(v3, forced.entries.at(-1) ?? start, surroundings);
   }
   log.info('restarting', {
     'member-id': self,
@@ -197,6 +221,7 @@ async function restart(
   return assemble(settings, surroundings, {
     self,
     store,
+    v3,
     cluster,
     wal,
     state: { hardState, entries, snapshot: start, confState: start.confState, applied: start.index },
@@ -217,6 +242,7 @@ function assemble(
   parts: {
     readonly self: MemberId;
     readonly store: V2Store;
+    readonly v3: V3State;
     readonly cluster: Cluster;
     readonly wal: Wal;
     readonly state: RaftInitialState;
@@ -246,11 +272,39 @@ function assemble(
     retention: settings.retention,
     newest: { term: parts.state.snapshot.term, index: parts.state.snapshot.index },
   });
-  return { memberId: parts.self, store: parts.store, cluster: parts.cluster, raft, storage };
+  const { self: memberId, store, v3, cluster } = parts;
+  return { memberId, store, v3, cluster, raft, storage };
 }
 
 function newStore(): V2Store {
   return createV2Store([CLUSTER_NAMESPACE, KEYS_NAMESPACE]);
+}
+
+/** Without a log the backend must be empty: it would be another member's, or what is left of this one. */
+function refuseForeignState(v3: V3State, layout: DataLayout): void {
+  if (v3.kv.appliedIndex === 0 && v3.kv.revision <= 1) return;
+  throw new BootstrapError(
+    `${layout.state} holds v3 data up to index ${v3.kv.appliedIndex}, but there is no log in ${layout.wal}: a member without its log must not go on; ` +
+      'restore the log, or remove this member from the cluster and add it again with an empty directory',
+  );
+}
+
+/**
+ * The backend may hold the effect of entries that a majority had but this member's log has not. They are kept; their places in the log are
+ * free, and the entries that come there now must be applied.
+ */
+async function forgetLaterEntries(
+  { kv, backend }: V3State,
+  last: { readonly index: number; readonly term: number },
+  { log }: Surroundings,
+): Promise<void> {
+  if (kv.appliedIndex <= last.index) return;
+  log.warn('the v3 state is ahead of the log: what it holds is kept', {
+    'v3-index': kv.appliedIndex,
+    'last-index': last.index,
+  });
+  kv.setApplied(last.index, last.term);
+  await backend.commit();
 }
 
 /** A new log, or the one that an interrupted first start has left behind. */

@@ -29,6 +29,7 @@ export function computeHashKv(
   const slice = (): void => {
     const result = job.run();
     if (result === undefined) clock.defer(slice);
+    else if ('kind' in result) done({ ok: false, error: result });
     else done({ ok: true, value: { ...result, revision: kv.revision } });
   };
   slice();

@@ -10,7 +10,7 @@
  */
 import type { BackendEntry, BackendView } from '../../ports/backend.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { crc32c } from '../../wal/crc32c.ts';
+import { crc32c } from '../../wire/crc32c.ts';
 import { Reader, Writer } from '../../wire/protobuf.ts';
 
 const FRAME_HEAD_BYTES = 8;

@@ -2,14 +2,23 @@
  * The v3 half of the server: requests into the log and out of it again, and the work that goes on beside them (leases that run out, rows that
  * compactions have left, watchers, alarms, comparisons with other members).
  */
+import type { StagedContent } from '../../ports/backend.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { PeerNetwork, PeerReply } from '../../ports/peer-network.ts';
 import type { MemberId } from '../../raft/types.ts';
+import { appliedIndexOf } from '../../store/mvcc/tables.ts';
 import type { MvccStore } from '../../store/mvcc/types.ts';
 import type { WatchHub } from '../../watch/types.ts';
 import { Writer } from '../../wire/protobuf.ts';
-import { decodeLogRequest, encodeV3, encodeV3Raw, V3_FIELD } from '../../wire/v3/internal-raft-request.ts';
+import type { V2Request } from '../../wire/v2-request.ts';
+import {
+  decodeLogRequest,
+  encodeV3,
+  encodeV3Raw,
+  V3_FIELD,
+  v3RequestId,
+} from '../../wire/v3/internal-raft-request.ts';
 import { AlarmAction, AlarmType, type V3Request } from '../../wire/v3/kv-types.ts';
 import type { ServerError, ServerErrorCode, Submitted } from '../contract.ts';
 import { serverError } from '../errors.ts';
@@ -33,6 +42,7 @@ import { LEASE_SWEEP_INTERVAL_MS, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseService } from './lease-service.ts';
 import { Quota } from './quota.ts';
 import { Slices } from './slices.ts';
+import { decodeState, encodeState } from './state-stream.ts';
 import { V3Applier } from './v3-applier.ts';
 import type { V3State } from './v3-state.ts';
 
@@ -241,13 +251,18 @@ export class V3Service
     else if (!this.leaseService.answer(method, path, body, reply)) reply(undefined);
   }
 
-  /** Applies a v3 entry of this member or another; `index` tells whether the backend held it before a restart. */
-  apply(data: Uint8Array, id: bigint | undefined, index: number): void {
-    const waiter = id === undefined ? undefined : this.#takeWaiter(id, data);
+  /**
+   * Applies a v3 entry, of this member or another; `index` tells whether the backend held its effect before a restart. A v2 request in the same envelope is
+   * given back.
+   */
+  apply(data: Uint8Array, index: number): V2Request | undefined {
     const decoded = decodeLogRequest(data);
-    if (decoded.kind !== 'v3') throw new Error(`entry ${index} holds no v3 request`);
+    if (decoded.kind === 'v2') return decoded.request;
+    const id = this.#proposals.size === 0 ? undefined : v3RequestId(data);
+    const waiter = id === undefined ? undefined : this.#takeWaiter(id, data);
     const outcome = this.#applier.apply(decoded.request, index > this.kv.appliedIndex);
     waiter?.done({ ok: true, value: outcome });
+    return undefined;
   }
 
   /** Everything up to `index` was applied in this turn, and some of it was v3. */
@@ -255,8 +270,30 @@ export class V3Service
     if (index > this.kv.appliedIndex) this.kv.setApplied(index, term);
   }
 
-  /** The state was replaced by a snapshot. */
-  replaced(): void {
+  /** Makes the state durable up to an applied entry; what comes after may be in it, too. */
+  settle(index: number, term: number): Promise<void> {
+    this.applied(index, term);
+    return this.#parts.state.backend.commit();
+  }
+
+  /** The state as it is now, for a member that is far behind. */
+  encodedState(): AsyncIterable<Uint8Array> {
+    return encodeState(this.#parts.state.backend.viewNow(), this.#parts.clock);
+  }
+
+  /** Reads a leader's state from its stream, beside what is here. */
+  stage(state: AsyncIterable<Uint8Array>): Promise<StagedContent> {
+    return this.#parts.state.backend.stage(decodeState(state));
+  }
+
+  /** Takes what was staged, unless what is here is as new. */
+  install(staged: StagedContent): void {
+    const { state, clock } = this.#parts;
+    if (appliedIndexOf(staged) <= state.kv.appliedIndex) {
+      staged.discard();
+      return;
+    }
+    state.replace(staged, clock.monotonicMs());
     this.#compaction.wake();
     this.#delivery.wake();
   }

@@ -11,7 +11,6 @@ import { Alarms } from './alarms.ts';
 export interface V3StateOptions {
   /** Leases shorter than this are granted this; seconds. */
   readonly minLeaseTtlSeconds: number;
-  readonly checkpointIntervalMs: number;
 }
 
 export class V3State {
@@ -23,10 +22,7 @@ export class V3State {
 
   constructor(backend: Backend, options: V3StateOptions) {
     this.backend = backend;
-    this.lessor = createLessor(backend, {
-      minTtlSeconds: options.minLeaseTtlSeconds,
-      checkpointIntervalMs: options.checkpointIntervalMs,
-    });
+    this.lessor = createLessor(backend, { minTtlSeconds: options.minLeaseTtlSeconds });
     this.kv = createMvccStore(backend, { leases: this.lessor });
     this.watches = createWatchHub(this.kv, {});
     this.alarms = new Alarms(backend);
