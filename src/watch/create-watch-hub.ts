@@ -35,9 +35,9 @@ export interface WatchHubOptions {
 /** The part of the store that the hub needs. */
 export type WatchedStore = Pick<MvccStore, 'revision' | 'compactedRevision' | 'eventsFrom' | 'valueBefore'>;
 
-const LOG_EVENTS_MAX = 50_000;
-const LOG_BYTES_MAX = 32 * 1024 * 1024;
-const TURN_WORK = 4000;
+const LOG_EVENTS_MAX = 20_000;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
+const TURN_WORK = 3000;
 const READ_BYTES = 128 * 1024;
 /** Work after which others have a go within a turn. */
 const STEP_WORK = 1000;
@@ -117,7 +117,8 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
   }
 
   append(events: RevisionEvents): void {
-    this.#log.append(events);
+    if (this.#watchCount === 0) this.#log.pass(events);
+    else this.#log.append(events);
     this.#wake();
   }
 

@@ -42,9 +42,7 @@ export class EventLog {
   }
 
   append(events: RevisionEvents): void {
-    if (events.revision !== this.#end) {
-      throw new Error(`revision ${events.revision} follows ${this.#end - 1} in the watchers' log`);
-    }
+    this.#checkNext(events);
     const size = bytesOf(events);
     this.#revisions.push(events);
     this.#sizes.push(size);
@@ -52,6 +50,13 @@ export class EventLog {
     this.#events += events.events.length;
     this.#bytes += size;
     while (this.#events > this.#eventsMax || this.#bytes > this.#bytesMax) this.#drop();
+  }
+
+  /** Takes note of a revision that nobody needs, nor any before it. */
+  pass(events: RevisionEvents): void {
+    this.#checkNext(events);
+    if (this.#revisions.length > 0) this.reset(this.#end);
+    this.#end += 1;
   }
 
   /** The events of a revision in the log: start <= revision < end. */
@@ -67,6 +72,12 @@ export class EventLog {
     this.#events = 0;
     this.#bytes = 0;
     this.#end = end;
+  }
+
+  #checkNext({ revision }: RevisionEvents): void {
+    if (revision !== this.#end) {
+      throw new Error(`revision ${revision} follows ${this.#end - 1} in the watchers' log`);
+    }
   }
 
   #drop(): void {

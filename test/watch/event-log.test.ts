@@ -42,6 +42,16 @@ test('refuses a gap', () => {
   assert.throws(() => new EventLog(10, 1000, 2).append(made(3)), /revision 3 follows 1/);
 });
 
+test('passes by what nobody needs', () => {
+  const log = new EventLog(10, 1000, 2);
+  log.append(made(2));
+  log.pass(made(3));
+  assert.deepEqual([log.start, log.end, log.bytes], [4, 4, 0]);
+  assert.throws(() => log.pass(made(3)), /revision 3 follows 3/);
+  log.append(made(4));
+  assert.deepEqual([log.start, log.end], [4, 5]);
+});
+
 test('goes on elsewhere after a reset', () => {
   const log = new EventLog(10, 1000, 2);
   log.append(made(2));

@@ -1,5 +1,5 @@
 /**
- * A store for the hub's tests: the whole history in an array. Bytes that the real one lends for a turn only are spoilt by `endTurn`.
+ * Stores for the hub's tests. The fake one is the whole history in an array; bytes that a store lends for a turn only are spoilt by `endTurn`.
  */
 
 import type { EncodedKeyValue, MvccEvent, RevisionEvents } from '../../src/store/mvcc/types.ts';
@@ -11,7 +11,29 @@ export interface Write {
   readonly key: string;
 }
 
-export class FakeStore implements WatchedStore {
+export interface TestedStore extends WatchedStore {
+  /** All revisions there were, whatever was compacted; the first one is 2. */
+  readonly history: readonly RevisionEvents[];
+  /** undefined: it changed nothing. */
+  write(writes: readonly Write[]): RevisionEvents | undefined;
+  compact(revision: number): void;
+  endTurn(): void;
+}
+
+/** The KeyValue of the key before a revision, as text, from the history alone. */
+export function naiveValueBefore(store: TestedStore, key: Uint8Array, revision: number): string | undefined {
+  for (let past = revision - 1; past >= 2; past -= 1) {
+    const event = store.history[past - 2]!.events.findLast((each) => Buffer.compare(each.key, key) === 0);
+    if (event !== undefined) return event.type === 'put' ? textOf(event.kv) : undefined;
+  }
+  return undefined;
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+export class FakeStore implements TestedStore {
   revision = 1;
   compactedRevision = -1;
   /** How often history was scanned. */
@@ -37,11 +59,6 @@ export class FakeStore implements WatchedStore {
     if (revision > this.compactedRevision && revision <= this.revision) this.compactedRevision = revision;
   }
 
-  /** A snapshot with revisions that this member never saw one by one. */
-  jump(revisions: readonly (readonly Write[])[]): void {
-    for (const writes of revisions) this.write(writes);
-  }
-
   eventsFrom(fromRevision: number, bytesMax: number): ReturnType<WatchedStore['eventsFrom']> {
     if (fromRevision < this.compactedRevision) return { kind: 'error', code: 'compacted' };
     this.scans += 1;
@@ -63,18 +80,10 @@ export class FakeStore implements WatchedStore {
   }
 
   valueBefore(key: Uint8Array, revision: number): EncodedKeyValue | undefined {
-    const text = this.naiveValueBefore(key, revision);
+    const text = naiveValueBefore(this, key, revision);
     return text === undefined || revision - 1 < this.compactedRevision
       ? undefined
       : this.#lend(Buffer.from(text));
-  }
-
-  naiveValueBefore(key: Uint8Array, revision: number): string | undefined {
-    for (let past = revision - 1; past >= 2; past -= 1) {
-      const event = this.history[past - 2]!.events.findLast((each) => Buffer.compare(each.key, key) === 0);
-      if (event !== undefined) return event.type === 'put' ? Buffer.from(event.kv).toString() : undefined;
-    }
-    return undefined;
   }
 
   endTurn(): void {

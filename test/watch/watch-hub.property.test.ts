@@ -8,7 +8,8 @@ import { test } from 'node:test';
 import { createWatchHub } from '../../src/watch/create-watch-hub.ts';
 import type { Watch, WatchEvent, WatchHub, WatchRequest } from '../../src/watch/types.ts';
 import { fc } from '../support/fast-check.ts';
-import { concerns, FakeStore, type Write } from './fake-store.ts';
+import { concerns, FakeStore, naiveValueBefore, type TestedStore, textOf, type Write } from './fake-store.ts';
+import { RealStore } from './real-store.ts';
 
 type Step =
   | { readonly kind: 'write'; readonly writes: readonly Write[] }
@@ -81,25 +82,36 @@ const sizes = fc.record({
   similarRevisions: fc.constantFrom(0, 3, 1000),
 });
 
-test('every watch gets what it asked for, in order, whole revisions, once', () => {
+function check(openStore: () => TestedStore, numRuns: number): void {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }), sizes, (steps, options) => {
-      const world = new World(options);
+      const world = new World(openStore(), options);
       for (const each of steps) world.take(each);
       world.finish();
     }),
-    { numRuns: process.env['QUORATE_FULL'] === '1' ? 20_000 : 700, includeErrorInReport: true },
+    { numRuns, includeErrorInReport: true },
   );
+}
+
+const isFull = process.env['QUORATE_FULL'] === '1';
+
+test('every watch gets what it asked for, in order, whole revisions, once', () => {
+  check(() => new FakeStore(), isFull ? 20_000 : 500);
+});
+
+test('the same with the real store, which compacts meanwhile', () => {
+  check(() => new RealStore(), isFull ? 5000 : 200);
 });
 
 class World {
-  readonly store = new FakeStore();
+  readonly store: TestedStore;
   readonly hub: WatchHub;
   readonly watchers: Observed[] = [];
   works = false;
 
-  constructor(options: Parameters<typeof createWatchHub>[1]) {
-    this.hub = createWatchHub(this.store, options);
+  constructor(store: TestedStore, options: Parameters<typeof createWatchHub>[1]) {
+    this.store = store;
+    this.hub = createWatchHub(store, options);
     this.hub.onWork(() => {
       assert(!this.works, 'work is announced once');
       this.works = true;
@@ -109,7 +121,7 @@ class World {
   take(step: Step): void {
     switch (step.kind) {
       case 'write':
-        this.hub.append(this.store.write(step.writes));
+        this.write(step.writes);
         break;
       case 'watch':
         this.watchers.push(new Observed(this, step.request, step.habit));
@@ -127,13 +139,19 @@ class World {
         this.store.compact(this.store.revision - step.behind);
         break;
       case 'snapshot':
-        this.store.jump(step.revisions);
+        // Revisions that this member never saw one by one.
+        for (const each of step.revisions) this.store.write(each);
         if (step.compacts) this.store.compact(this.store.revision);
         this.hub.reset();
         break;
     }
     this.store.endTurn();
     this.check();
+  }
+
+  write(writes: readonly Write[]): void {
+    const made = this.store.write(writes);
+    if (made !== undefined) this.hub.append(made);
   }
 
   turn(): void {
@@ -223,12 +241,12 @@ class Observed {
         events
           .filter(({ key }) => concerns(this.#request, key))
           .filter(({ type }) => !(type === 'put' ? this.#request.noPut : this.#request.noDelete))
-          .map(({ type, kv }) => ({ type, revision, kv: Buffer.from(kv).toString() })),
+          .map(({ type, kv }) => ({ type, revision, kv: textOf(kv) })),
       );
     const given = this.#events.map(({ type, revision, kv }) => ({
       type,
       revision,
-      kv: Buffer.from(kv).toString(),
+      kv: textOf(kv),
     }));
     assert.deepEqual(given, expected);
     if (this.watch.synced) assert(this.watch.revision >= this.#world.store.revision);
@@ -249,8 +267,8 @@ class Observed {
   #checkPrevKv({ kv, revision, prevKv, type }: WatchEvent): void {
     const { store } = this.#world;
     const key = store.history[revision - 2]!.events.find((each) => Buffer.compare(each.kv, kv) === 0)!.key;
-    const expected = this.#request.prevKv ? store.naiveValueBefore(key, revision) : undefined;
-    const given = prevKv === undefined ? undefined : Buffer.from(prevKv).toString();
+    const expected = this.#request.prevKv ? naiveValueBefore(store, key, revision) : undefined;
+    const given = prevKv === undefined ? undefined : textOf(prevKv);
     if (given === undefined && revision - 1 < store.compactedRevision) return;
     assert.equal(given, expected, `prev_kv of ${type} at ${revision}`);
   }
