@@ -20,4 +20,12 @@ describe('raft transcripts', () => {
       else assert.equal(actual, written);
     });
   }
+
+  it('every scenario stands in the table of the README', () => {
+    const table = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8');
+    const missing = readdirSync(folder).filter(
+      (name) => !table.includes(`\`${name.replace(/\.txt$/, '')}\``),
+    );
+    assert.deepEqual(missing, []);
+  });
 });
