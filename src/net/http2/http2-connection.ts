@@ -50,7 +50,7 @@ export class Http2Connection implements Protocol, InputOwner {
     this.keepalive = new Keepalive(context.keepalive, context.nowMs);
     this.sinceMs = context.nowMs;
     const bytes = socket.writeBytes(() => this.flushed());
-    this.output = new Http2Output(bytes, limits, (callback) => context.clock.defer(callback));
+    this.output = new Http2Output(bytes, limits, () => context.clock.defer(() => this.advance()));
     this.input = new Http2Input(this);
     this.reader = new FrameReader(this.input);
     this.output.settings([
@@ -107,6 +107,8 @@ export class Http2Connection implements Protocol, InputOwner {
   remove(stream: Http2Stream, answered: boolean): void {
     this.input.streams.delete(stream.id);
     if (answered) this.input.guard.answered();
+    const mayEnd = this.draining === 'told' || this.clientIsLeaving;
+    if (this.postponed.length > 0 || (mayEnd && this.input.streams.size === 0)) this.socket.requestTurn();
   }
 
   reset(streamId: number, code: ErrorCode): void {

@@ -44,14 +44,14 @@ export class Http2Output {
   /** Anything but answers to PING sent since this was last set to false. */
   sentSincePing = false;
   private readonly limits: Limits;
-  private readonly later: (callback: () => void) => void;
+  private readonly later: () => void;
   private listed: Http2Stream[] = [];
   private next = 0;
   private pumping = false;
   private pumpDue = false;
 
-  /** @param later runs a callback after other input was handled */
-  constructor(bytes: ByteOutput, limits: Limits, later: (callback: () => void) => void) {
+  /** @param later has `pump` called after other input was handled */
+  constructor(bytes: ByteOutput, limits: Limits, later: () => void) {
     this.bytes = bytes;
     this.limits = limits;
     this.later = later;
@@ -236,7 +236,9 @@ export class Http2Output {
 
   /** Sends what may be sent from the queues. */
   pump(): void {
-    if (this.pumping || this.next === this.listed.length) return;
+    if (this.pumping) return;
+    this.pumpDue = false;
+    if (this.next === this.listed.length) return;
     this.pumping = true;
     let sentBytes = 0;
     while (this.next < this.listed.length && this.window > 0 && !this.congested) {
@@ -262,10 +264,7 @@ export class Http2Output {
   private pumpLater(): void {
     if (this.pumpDue) return;
     this.pumpDue = true;
-    this.later(() => {
-      this.pumpDue = false;
-      this.pump();
-    });
+    this.later();
   }
 
   private sendFrom(stream: Http2Stream): number {
