@@ -18,7 +18,7 @@ export const faults: readonly Fault[] = [
   { name: 'bridge', weight: 2, run: bridge },
   { name: 'resets', weight: 1, run: resets },
   { name: 'slow links', weight: 2, run: slowLinks },
-  { name: 'late appends', weight: 2, run: lateAppends },
+  { name: 'late appends', weight: 3, run: lateAppends },
   { name: 'late answers', weight: 3, isAlone: true, run: lateAnswers },
   { name: 'full disk', weight: 2, run: fullDisk },
   { name: 'slow disk', weight: 2, run: slowDisk },

@@ -37,6 +37,8 @@ const tempers: Readonly<Record<ClientKind, Temper>> = {
   loyal: { thinkMsMax: 24, answerBoundMs: 400 },
 };
 
+const refusedPauseMs = 30;
+
 interface Answer {
   readonly status: number;
   readonly etcdIndex: number;
@@ -84,6 +86,8 @@ export class RecordedClient {
       if (isContent && input.kind !== 'get' && random.below(3) === 0 && !this.#isStopping)
         await this.#ask(random.pick(targets()), { key: input.key, kind: 'get' }, true);
       if (!isContent || random.below(25) === 0) target = random.pick(targets());
+      // Whoever is just starting needs the processor more.
+      if (!isContent) await pause(refusedPauseMs);
       await pause(1 + random.below(tempers[kind].thinkMsMax));
     }
     this.#agent.destroy();

@@ -17,6 +17,8 @@ const tempers = {
   loyal: { thinkMsMax: 24, answerBoundMs: 400 },
 } as const;
 
+const refusedPauseMs = 30;
+
 export type KvClientKind = keyof typeof tempers;
 
 export interface KvClientOptions {
@@ -50,6 +52,8 @@ export class KvClient {
       if (isContent && isWriting(request) && random.below(3) === 0 && !this.#isStopping)
         await this.#ask(random.pick(targets()), single({ kind: 'range', key: request.success[0]!.key }));
       if (!isContent || random.below(25) === 0) target = random.pick(targets());
+      // Whoever is just starting needs the processor more.
+      if (!isContent) await pause(refusedPauseMs);
       await pause(1 + random.below(tempers[kind].thinkMsMax));
     }
     for (const client of this.#clients.values()) client.close();
