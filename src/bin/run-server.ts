@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { clientHandler, metricsHandler } from '../api/client-handler.ts';
+import { HealthService } from '../api/grpc-health/health-service.ts';
 import { withHostWhitelist } from '../api/host-whitelist.ts';
 import {
   createMetrics,
@@ -12,6 +13,7 @@ import {
   observeProcess,
   observeServer,
 } from '../api/ops/metrics.ts';
+import { v3Methods } from '../api/v3/v3-methods.ts';
 import { createWriteBehind } from '../backend/write-behind.ts';
 import type { ServerConfig, ServerUrl } from '../config/server-config.ts';
 import { ETCD_COMPATIBLE_VERSION } from '../config/version.ts';
@@ -34,11 +36,15 @@ import { openMember } from '../server/bootstrap/open-member.ts';
 import { Server } from '../server/server.ts';
 import type { StopReason } from '../server/server-parts.ts';
 import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
+import { GrpcGate } from './grpc-gate.ts';
 
 /** The lowest cluster version whose members can talk to this one. */
 const LOWEST_CLUSTER_VERSION = '3.0.0';
 /** A peer is given an election timeout and this to take a connection, as etcd does. */
 const DIAL_MARGIN_MS = 1_000;
+/** What a gRPC message may hold beside the request, as in etcd. */
+const GRPC_OVERHEAD_BYTES = 512 * 1024;
+const MAX_TXN_OPERATIONS = 128;
 /** How long an orderly stop waits for answers under way. */
 const DRAIN_TIMEOUT_MS = 5_000;
 
@@ -85,9 +91,11 @@ class Run {
     const peerGate = new Gate();
     const clientGate = new Gate();
     const metricsGate = new Gate();
+    const grpcGate = new GrpcGate();
     const peerLimits = peerListenerLimits(config.raftWriteTimeoutMs);
     for (const url of config.listenPeerUrls) await this.#listen(url, peerGate.handler, peerTls, peerLimits);
-    for (const url of config.listenClientUrls) await this.#listen(url, clientGate.handler, clientTls);
+    for (const url of config.listenClientUrls)
+      await this.#listen(url, clientGate.handler, clientTls, undefined, grpcGate);
     for (const url of config.listenMetricsUrls) await this.#listen(url, metricsGate.handler, clientTls);
 
     const disk = config.unsafeNoFsync ? withoutSync(createNodeDisk()) : createNodeDisk();
@@ -190,6 +198,11 @@ class Run {
     server.start((reason) => this.#onStopped(reason));
     server.onReady(() => {
       observeEventLoop(metrics, watchEventLoop().longestHoldSeconds);
+      const methods = v3Methods(server, new HealthService(), {
+        maxTxnOperations: MAX_TXN_OPERATIONS,
+        maxRequestBytes: config.maxRequestBytes,
+      });
+      grpcGate.open(methods);
       const handler = clientHandler(server, {
         metrics,
         processFacts: {
@@ -203,6 +216,11 @@ class Run {
         raftStatus: () => member.raft.status(),
         bodyBytesMax: config.maxRequestBytes,
         enableV2: config.enableV2,
+        gateway: {
+          methods,
+          clock: nodeClock,
+          messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+        },
       });
       clientGate.open(withHostWhitelist(config.hostWhitelist, withCors(config.cors, handler)));
       metricsGate.open(metricsHandler(server, metrics));
@@ -258,7 +276,9 @@ class Run {
     handler: HttpHandler,
     tls: ServerTls | undefined,
     limits?: Partial<Limits>,
+    grpc?: GrpcGate,
   ): Promise<void> {
+    const { maxRequestBytes, maxConcurrentStreams, grpcKeepalive } = this.#config;
     if (url.scheme === 'https' && tls === undefined)
       throw new Error(`${url.text} needs a certificate and a key`);
     try {
@@ -271,6 +291,12 @@ class Run {
           clock: nodeClock,
           ...(url.scheme === 'https' && tls !== undefined && { tls }),
           ...(limits !== undefined && { limits }),
+          ...(grpc !== undefined && {
+            grpc,
+            messageBytesMax: maxRequestBytes + GRPC_OVERHEAD_BYTES,
+            concurrentStreams: maxConcurrentStreams,
+            keepalive: grpcKeepalive,
+          }),
         }),
       );
     } catch (error) {

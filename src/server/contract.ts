@@ -21,6 +21,7 @@ export type ServerErrorCode =
   | 'timeout'
   | 'timeout-leader-failed'
   | 'timeout-connection-lost'
+  | 'timeout-leader-transfer'
   | 'no-leader'
   | 'stopped'
   | 'too-many-requests'

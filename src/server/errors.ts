@@ -5,6 +5,7 @@ const TEXTS: Readonly<Record<ServerErrorCode, string>> = {
   timeout: 'etcdserver: request timed out',
   'timeout-leader-failed': 'etcdserver: request timed out, possibly due to previous leader failure',
   'timeout-connection-lost': 'etcdserver: request timed out, possibly due to connection lost',
+  'timeout-leader-transfer': 'etcdserver: request timed out, leader transfer took too long',
   'no-leader': 'etcdserver: no leader',
   stopped: 'etcdserver: server stopped',
   'too-many-requests': 'etcdserver: too many requests',

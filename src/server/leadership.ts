@@ -123,7 +123,7 @@ export class Leadership {
    * had within two election timeouts or before the server stopped. At once if this member does not lead or is alone.
    */
   handOver(done: (handedOver: boolean) => void): void {
-    const { raft, timers, log, tickMs, electionTicks, wake } = this.#parts;
+    const { raft, log } = this.#parts;
     if (this.#stopped) {
       done(false);
       return;
@@ -134,19 +134,36 @@ export class Leadership {
       return;
     }
     log.info('handing the leadership over', { to: formatId(successor) });
+    this.transferTo(successor, () => done(raft.role !== 'leader'));
+  }
+
+  /**
+   * Hands the leadership to this voter and calls back whether it has it, at the latest after the time in which an election would have been over. Only
+   * on a leader.
+   */
+  transferTo(target: MemberId, done: (handedOver: boolean) => void): void {
+    const { raft, timers, tickMs, electionTicks, wake } = this.#parts;
+    if (this.#stopped || raft.role !== 'leader') {
+      done(false);
+      return;
+    }
+    if (target === this.#parts.self) {
+      done(true);
+      return;
+    }
+    this.#endHandOver?.(false);
     const finish = (handedOver: boolean): void => {
       timer.cancel();
       this.#onChange = undefined;
       this.#endHandOver = undefined;
       done(handedOver);
     };
-    this.#endHandOver?.(false);
     this.#endHandOver = finish;
-    const timer = timers.after(2 * electionTicks * tickMs, () => finish(false));
+    const timer = timers.after(2 * electionTicks * tickMs, () => finish(this.#leader === target));
     this.#onChange = () => {
-      if (this.#leader !== NO_MEMBER && raft.role !== 'leader') finish(true);
+      if (this.#leader !== NO_MEMBER && raft.role !== 'leader') finish(this.#leader === target);
     };
-    raft.transferLeadership(successor);
+    raft.transferLeadership(target);
     wake();
   }
 

@@ -31,7 +31,9 @@ import { selfStatsOf } from './self-stats.ts';
 import type { ServerParts, ServerSettings, StopReason } from './server-parts.ts';
 import { SnapshotKeeper } from './snapshot-keeper.ts';
 import { Timers } from './timers.ts';
+import { Maintenance } from './v3/maintenance.ts';
 import { V3Service } from './v3/v3-service.ts';
+import type { V3Maintenance } from './v3-contract.ts';
 
 /** An expiry is at most this much late on the leader's clock. */
 const TTL_SYNC_INTERVAL_MS = 500;
@@ -47,6 +49,7 @@ export class Server implements QuorateServer {
   readonly memberId: MemberId;
   readonly store: V2Store;
   readonly v3: V3Service;
+  readonly maintenance: V3Maintenance;
   readonly #settings: ServerSettings;
   readonly #parts: ServerParts;
   readonly #timers: Timers;
@@ -117,16 +120,8 @@ export class Server implements QuorateServer {
       wake,
     });
     this.v3 = new V3Service({
-      settings: settings.v3,
-      state: parts.v3,
-      self: memberId,
-      cluster,
-      network,
-      clock,
-      timers: this.#timers,
-      log,
-      ids: this.#ids,
-      leadership: this.#leadership,
+      ...{ settings: settings.v3, state: parts.v3, self: memberId, cluster, network, clock, log },
+      ...{ timers: this.#timers, ids: this.#ids, leadership: this.#leadership },
       electionTimeoutMs: electionTicks * tickMs,
       requestTimeoutMs: this.#requestTimeoutMs,
       isLeader: () => this.isLeader,
@@ -191,6 +186,12 @@ export class Server implements QuorateServer {
       },
       raft.status().applied,
     );
+    this.maintenance = new Maintenance({
+      ...{ state: parts.v3, raft, cluster, leadership: this.#leadership, clock, self: memberId },
+      serverVersion: settings.serverVersion,
+      quotaBytes: this.v3.quota.limitBytes,
+      appliedIndex: () => this.appliedIndex,
+    });
     this.#replicator = new Replicator({
       raft,
       storage,

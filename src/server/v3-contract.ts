@@ -102,9 +102,13 @@ export interface V3Server {
   leases(done: (answer: V3Answer<readonly bigint[]>) => void): void;
 
   alarms(): readonly AlarmMember[];
-  status(): MemberStatus;
   /** etcd's HashKV at a revision, 0: the newest. */
   hashKv(revision: number, done: (answer: V3Answer<HashResult>) => void): void;
+}
+
+/** What operators ask of one member. */
+export interface V3Maintenance {
+  status(): MemberStatus;
   /** etcd's Hash of the whole backend. */
   hash(done: (answer: V3Answer<HashResult>) => void): void;
   defragment(done: (answer: V3Answer<undefined>) => void): void;

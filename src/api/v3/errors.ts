@@ -39,6 +39,7 @@ const ofServer: Readonly<Record<ServerErrorCode, RpcError>> = {
     GrpcStatus.unavailable,
     'request timed out, possibly due to connection lost',
   ),
+  'timeout-leader-transfer': error(GrpcStatus.unknown, 'request timed out, leader transfer took too long'),
   'no-leader': RpcErrors.noLeader,
   stopped: error(GrpcStatus.unavailable, 'server stopped'),
   'too-many-requests': error(GrpcStatus.resourceExhausted, 'too many requests'),

@@ -2,7 +2,7 @@
 import type { GrpcCall } from '../../net/grpc-call.ts';
 import { NO_MEMBER } from '../../raft/types.ts';
 import type { QuorateServer } from '../../server/contract.ts';
-import type { V3Server } from '../../server/v3-contract.ts';
+import type { V3Maintenance, V3Server } from '../../server/v3-contract.ts';
 import { Writer } from '../../wire/protobuf.ts';
 import type { ResponseHeader } from '../../wire/v3/response-header.ts';
 import { type RpcError, RpcErrors } from './errors.ts';
@@ -10,13 +10,15 @@ import { type RpcError, RpcErrors } from './errors.ts';
 export class RpcContext {
   readonly server: QuorateServer;
   readonly v3: V3Server;
+  readonly maintenance: V3Maintenance;
   /** Answers are made in its slab, one after the other. */
   readonly writer = new Writer();
   readonly #header: { clusterId: bigint; memberId: bigint; revision: number; raftTerm: number };
 
-  constructor(server: QuorateServer, v3: V3Server) {
+  constructor(server: QuorateServer & { readonly v3: V3Server; readonly maintenance: V3Maintenance }) {
     this.server = server;
-    this.v3 = v3;
+    this.v3 = server.v3;
+    this.maintenance = server.maintenance;
     this.#header = { clusterId: server.clusterId, memberId: server.memberId, revision: 0, raftTerm: 0 };
   }
 

@@ -67,6 +67,11 @@ export class Alarms {
   }
 }
 
+/** As etcd lists it among the errors of a member's status. */
+export function alarmText({ memberId, alarm }: AlarmMember): string {
+  return `memberID:${memberId} alarm:${alarm === AlarmType.noSpace ? 'NOSPACE' : 'CORRUPT'} `;
+}
+
 function decodeAlarmMember(bytes: Uint8Array): AlarmMember {
   const reader = new Reader(bytes);
   let memberId = 0n;

@@ -81,9 +81,7 @@ const ALARM_SWEEP_INTERVAL_MS = 1_000;
 /** Asking a peer that hashes a large store takes its time. */
 const HASH_TIMEOUT_MS = 60_000;
 
-export class V3Service
-  implements Omit<V3Server, 'status' | 'hash' | 'defragment' | 'snapshotFile' | 'moveLeader'>
-{
+export class V3Service implements V3Server {
   readonly kv: MvccStore;
   readonly watches: WatchHub;
   readonly quota: Quota;
