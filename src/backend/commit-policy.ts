@@ -6,7 +6,7 @@ export interface CommitPolicy {
   readonly operationsMax: number;
   /** The same for bytes of keys and values. */
   readonly bytesMax: number;
-  /** Writes that wait behind a commit under way: from here on commits are late and writers should wait. */
+  /** Writes in memory, those of the commit under way included: from here on commits are late and writers should wait. */
   readonly operationsBehind: number;
   readonly bytesBehind: number;
 }

@@ -92,11 +92,9 @@ class WriteBehind implements Backend {
   }
 
   get isBehind(): boolean {
-    const { operations, bytes } = this.#fresh;
-    return (
-      this.#failure === undefined &&
-      (operations >= this.#policy.operationsBehind || bytes >= this.#policy.bytesBehind)
-    );
+    const { operations, bytes } = this.uncommitted;
+    const { operationsBehind, bytesBehind } = this.#policy;
+    return this.#failure === undefined && (operations >= operationsBehind || bytes >= bytesBehind);
   }
 
   whenCaughtUp(callback: () => void): void {
