@@ -31,6 +31,8 @@ export class ByteOutput {
   /** The part of the chunk before this is in `pieces`. */
   private from = 0;
   private pieces: Uint8Array[] = [];
+  /** Bytes of the large pieces. */
+  private referenced = 0;
 
   /** @param changed something waits to be flushed; @param flushed called after each flush that wrote anything */
   constructor(socket: Socket, takesLater: boolean, changed: () => void, flushed: () => void) {
@@ -59,6 +61,12 @@ export class ByteOutput {
     this.changed();
     this.closePart();
     this.pieces.push(bytes);
+    this.referenced += bytes.length;
+  }
+
+  /** Bytes that wait for the next flush. */
+  get gatheredBytes(): number {
+    return this.length + this.referenced;
   }
 
   /** Bytes the kernel has not taken, those not yet flushed aside. */
@@ -104,6 +112,7 @@ export class ByteOutput {
     }
     this.length = 0;
     this.from = 0;
+    this.referenced = 0;
     if (reusable && this.chunk.length > 0 && stock.length < stockedChunks) stock.push(this.chunk);
     this.chunk = none;
     this.flushed();
@@ -116,6 +125,7 @@ export class ByteOutput {
     this.chunk = none;
     this.length = 0;
     this.from = 0;
+    this.referenced = 0;
     this.pieces = [];
   }
 }

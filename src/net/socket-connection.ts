@@ -127,7 +127,7 @@ export class SocketConnection {
 
   /** Output that the operating system has not taken yet, in bytes. */
   get pendingBytes(): number {
-    return this.queuedBytes + this.socket.writableLength;
+    return this.queuedBytes + (this.byteOutput?.gatheredBytes ?? 0) + this.socket.writableLength;
   }
 
   /** Has `protocol.turn` called at the end of the present callback of the event loop. */
