@@ -14,8 +14,8 @@
 import { peekKey } from '../../wire/v3/key-value.ts';
 import { historyKey } from './composite-key.ts';
 import type { Pins } from './pins.ts';
-import { isTombstoneKey, keyAfter, mainOf, revisionKey } from './revision-key.ts';
-import { keyValueIn, prevMainIn, prevSubIn } from './row.ts';
+import { isTombstoneKey, keyAfter, mainOf, revisionKey, subOf } from './revision-key.ts';
+import { isBeforeIndexed, keyValueIn, prevMainIn, prevSubIn } from './row.ts';
 import {
   type MvccState,
   type MvccTables,
@@ -109,12 +109,17 @@ export class Compaction {
     const { revisions, history } = this.#tables;
     const main = mainOf(key);
     const prevMain = prevMainIn(row);
+    const isTombstone = isTombstoneKey(key);
+    const isBefore = isBeforeIndexed(row);
+    const userKey = isTombstone || isBefore ? peekKey(keyValueIn(row)) : key;
     if (prevMain !== 0) {
       const prevSub = prevSubIn(row);
       revisions.remove(revisionKey(prevMain, prevSub));
-      history.remove(historyKey(peekKey(keyValueIn(row)), prevMain, prevSub));
+      if (isBefore) history.remove(historyKey(userKey, prevMain, prevSub));
     }
-    if (isTombstoneKey(key) && main < bound) revisions.remove(key);
+    if (!isTombstone) return;
+    history.remove(historyKey(userKey, main, subOf(key)));
+    if (main < bound) revisions.remove(key);
   }
 
   #reachBound(): void {

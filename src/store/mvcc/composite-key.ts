@@ -73,14 +73,7 @@ export function historySub(composite: Uint8Array): number {
   return readUint32(composite, composite.length - 4);
 }
 
-/** A revision as the value of a history entry. */
-export function shortRevision(main: number, sub: number): Uint8Array {
-  const bytes = new Uint8Array(REVISION_BYTES);
-  writeShortRevision(bytes, 0, main, sub);
-  return bytes;
-}
-
-/** 11 bytes at `at`. */
+/** A revision in 11 bytes at `at`. */
 export function writeShortRevision(target: Uint8Array, at: number, main: number, sub: number): void {
   const high = Math.floor(main / 0x1_0000_0000);
   target[at] = high >>> 16;

@@ -1,9 +1,12 @@
 /**
  * What the tables hold for one version of a key: the KeyValue as etcd encodes it, alone or behind a header.
  *
- *     0a ...                              the KeyValue itself
- *     01 | sub 4 | prevMain 7 | prevSub 4 | KeyValue
- *     02 | sub 4 | prevMain 7 | prevSub 4 | KeyValue without its value, which stands in `revisions`   (only in `current`)
+ *     0a ...                                      the KeyValue itself
+ *     kind | sub 4 | prevMain 7 | prevSub 4 | KeyValue
+ *
+ *     kind (bits)  1  the KeyValue is whole
+ *                  2  its value is left out and stands in `revisions` (only in `current`)
+ *                  4  the version before is indexed in `history` (index-rule.ts)
  *
  * `sub` is the version's own sub revision, prevMain and prevSub (big-endian) are those of the version before it, 0 if there is none. The header is left
  * out of `revisions` where there is no version before, and of `current` where sub is 0.
@@ -21,8 +24,11 @@ import { readUint32, writeUint32 } from './revision-key.ts';
 export const INLINE_VALUE_MAX = 512;
 
 const HEADER_BYTES = 16;
-const WITH_HEADER = 1;
+const WHOLE = 1;
 const VALUE_ELSEWHERE = 2;
+const BEFORE_IS_INDEXED = 4;
+/** No field of a KeyValue begins so. */
+const KIND_MAX = 7;
 
 const KEY = 0x0a;
 const CREATE_REVISION = 0x10;
@@ -34,13 +40,24 @@ const LEASE = 0x30;
 /** The numbers of a version, read into the same object again and again. */
 export class VersionHead {
   sub = 0;
-  /** 0: there is no version before this one. */
-  prevMain = 0;
-  prevSub = 0;
   createRevision = 0;
   modRevision = 0;
   version = 0;
   lease = 0n;
+  isValueElsewhere = false;
+}
+
+/** What a new version knows of itself and of the one before. */
+export interface NewVersion {
+  main: number;
+  sub: number;
+  createRevision: number;
+  version: number;
+  lease: bigint;
+  /** 0: none. */
+  prevMain: number;
+  prevSub: number;
+  isBeforeIndexed: boolean;
 }
 
 /** A version ready for both tables. */
@@ -57,12 +74,12 @@ export function keyValueIn(row: Uint8Array): Uint8Array {
 
 /** The KeyValue without its value in any row. */
 export function valuelessIn(row: Uint8Array): Uint8Array {
-  if (row[0] === VALUE_ELSEWHERE) return row.subarray(HEADER_BYTES);
-  return withoutValue(keyValueIn(row));
+  return isValueElsewhere(row) ? row.subarray(HEADER_BYTES) : withoutValue(keyValueIn(row));
 }
 
 export function isValueElsewhere(row: Uint8Array): boolean {
-  return row[0] === VALUE_ELSEWHERE;
+  const kind = row[0]!;
+  return kind <= KIND_MAX && (kind & VALUE_ELSEWHERE) !== 0;
 }
 
 /** 0 if there is no version before. */
@@ -74,17 +91,21 @@ export function prevSubIn(row: Uint8Array): number {
   return row[0] === KEY ? 0 : readShortSub(row, 5);
 }
 
+/** Whether the version before is indexed in `history`. */
+export function isBeforeIndexed(row: Uint8Array): boolean {
+  const kind = row[0]!;
+  return kind <= KIND_MAX && (kind & BEFORE_IS_INDEXED) !== 0;
+}
+
 /** Reads all numbers of a row in one pass. */
 export function readHead(row: Uint8Array, head: VersionHead): void {
   let at = 0;
   if (row[0] === KEY) {
     head.sub = 0;
-    head.prevMain = 0;
-    head.prevSub = 0;
+    head.isValueElsewhere = false;
   } else {
     head.sub = readUint32(row, 1);
-    head.prevMain = readShortMain(row, 5);
-    head.prevSub = readShortSub(row, 5);
+    head.isValueElsewhere = (row[0]! & VALUE_ELSEWHERE) !== 0;
     at = HEADER_BYTES;
   }
   head.createRevision = 0;
@@ -113,36 +134,23 @@ export function readHead(row: Uint8Array, head: VersionHead): void {
   }
 }
 
-/** Encodes a version behind a header and cuts out of it what each table needs. */
+/** Encodes a version once and cuts out of it what each table needs. */
 export function encodeVersion(
   slab: ByteSlab,
   key: Uint8Array,
   value: Uint8Array,
-  main: number,
-  sub: number,
-  version: Readonly<Pick<VersionHead, 'createRevision' | 'version' | 'lease' | 'prevMain' | 'prevSub'>>,
+  version: Readonly<NewVersion>,
 ): EncodedVersion {
-  const { createRevision, lease, prevMain, prevSub } = version;
+  const { main, sub, createRevision, lease, prevMain } = version;
   const valueBytes = value.length === 0 ? 0 : 1 + varintLength(value.length) + value.length;
   const leaseBytes = lease === 0n ? 0 : 1 + leaseLength(lease);
-  const length =
-    HEADER_BYTES +
-    1 +
-    varintLength(key.length) +
-    key.length +
-    1 +
-    varintLength(createRevision) +
-    1 +
-    varintLength(main) +
-    1 +
-    varintLength(version.version) +
-    valueBytes +
-    leaseBytes;
-  const whole = slab.take(length);
-  whole[0] = WITH_HEADER;
-  writeUint32(whole, 1, sub);
-  writeShortRevision(whole, 5, prevMain, prevSub);
-  let at = HEADER_BYTES;
+  const header = prevMain === 0 && sub === 0 ? 0 : HEADER_BYTES;
+  const numbers = varintLength(createRevision) + varintLength(main) + varintLength(version.version);
+  const whole = slab.take(
+    header + 1 + varintLength(key.length) + key.length + 3 + numbers + valueBytes + leaseBytes,
+  );
+  if (header > 0) writeHeader(whole, version);
+  let at = header;
   whole[at++] = KEY;
   at = writeVarint(whole, at, key.length);
   copy(whole, at, key);
@@ -163,13 +171,13 @@ export function encodeVersion(
     whole[at++] = LEASE;
     writeLease(whole, at, lease);
   }
-  const kv = whole.subarray(HEADER_BYTES);
+  const kv = header === 0 ? whole : whole.subarray(header);
   const revision = prevMain === 0 ? kv : whole;
   if (value.length <= INLINE_VALUE_MAX) return { kv, revision, current: sub === 0 ? kv : whole };
   const head = withoutValue(kv);
   const current = slab.take(HEADER_BYTES + head.length);
-  current.set(whole.subarray(0, HEADER_BYTES));
-  current[0] = VALUE_ELSEWHERE;
+  writeHeader(current, version);
+  current[0]! ^= WHOLE | VALUE_ELSEWHERE;
   current.set(head, HEADER_BYTES);
   return { kv, revision, current };
 }
@@ -178,17 +186,22 @@ export function encodeVersion(
 export function encodeTombstone(
   slab: ByteSlab,
   key: Uint8Array,
-  sub: number,
-  prevMain: number,
-  prevSub: number,
+  deletion: Readonly<Pick<NewVersion, 'sub' | 'prevMain' | 'prevSub' | 'isBeforeIndexed'>>,
 ): Uint8Array {
   const row = slab.take(HEADER_BYTES + 1 + varintLength(key.length) + key.length);
-  row[0] = WITH_HEADER;
-  writeUint32(row, 1, sub);
-  writeShortRevision(row, 5, prevMain, prevSub);
+  writeHeader(row, deletion);
   row[HEADER_BYTES] = KEY;
   row.set(key, writeVarint(row, HEADER_BYTES + 1, key.length));
   return row;
+}
+
+function writeHeader(
+  row: Uint8Array,
+  version: Readonly<Pick<NewVersion, 'sub' | 'prevMain' | 'prevSub' | 'isBeforeIndexed'>>,
+): void {
+  row[0] = version.isBeforeIndexed ? WHOLE | BEFORE_IS_INDEXED : WHOLE;
+  writeUint32(row, 1, version.sub);
+  writeShortRevision(row, 5, version.prevMain, version.prevSub);
 }
 
 /** Short pieces are copied faster byte by byte than by a call. */

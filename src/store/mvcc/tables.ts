@@ -3,13 +3,12 @@
  *
  *     current      user key               -> row of its newest version (row.ts); deleted keys are not here
  *     revisions    revision key           -> row of the version made by that change (revision-key.ts, row.ts)
- *     history      user key + revision    -> 11 bytes: the revision that superseded or deleted that version (composite-key.ts)
+ *     history      user key + revision    -> of some changes, every deletion among them: what they superseded (history-index.ts)
  *     lease-keys   lease + user key       -> nothing
  *     mvcc-meta    scheduledCompactRev, finishedCompactRev -> revision key, as in etcd's bucket "meta"
  *                  state                  -> revision, number of keys, applied index, its term: 8 bytes each, big-endian
  *
- * Invariants: a version is in `current` exactly if no history entry names it; a history entry says in which revisions [own, other) its
- * version was visible. Nothing is kept in memory per key, and opening reads a handful of rows.
+ * Nothing is kept in memory per key, and opening reads a handful of rows.
  */
 
 import type { Backend, BackendTable } from '../../ports/backend.ts';

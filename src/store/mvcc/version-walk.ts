@@ -2,7 +2,7 @@
  * A walk over the versions of a range that were visible at one revision, in steps. Writes and compactions may happen between two steps, as long as
  * the revision is pinned (pins.ts); the walk does not notice them.
  *
- * At the newest revision it is a scan of `current`. Behind it, chunks of `current` are merged with the superseded versions of the same keys.
+ * At the newest revision it is a scan of `current`. Behind it, chunks of `current` are merged with the keys that have indexed changes since.
  */
 
 import { compareBytes, type KeyBounds } from './key-bounds.ts';
@@ -11,11 +11,12 @@ import { keyValueIn, valuelessIn } from './row.ts';
 import type { MvccState, MvccTables } from './tables.ts';
 import type { EncodedKeyValue } from './types.ts';
 import {
-  collectSuperseded,
-  keyValueAt,
+  collectIndexed,
+  type IndexedChange,
+  isOlderThere,
   keyValueOfCurrent,
   modRevisionIn,
-  type SupersededVersion,
+  olderBefore,
 } from './versions.ts';
 
 /** What is handed to the visitor: whole KeyValues, those without values, or nothing worth reading. */
@@ -104,12 +105,12 @@ export class VersionWalk {
       rows.push(row);
       return true;
     });
-    const superseded: SupersededVersion[] = [];
+    const indexed: IndexedChange[] = [];
     const bounds = this.#reverse
       ? { start: next ?? this.#start, end: this.#end, reverse: true }
       : { start: this.#start, end: next ?? this.#end, reverse: false };
-    next = collectSuperseded(this.#tables, bounds, this.#revision, CHUNK_ENTRIES, superseded) ?? next;
-    const stopped = this.#merge(keys, rows, superseded, next, visit);
+    next = collectIndexed(this.#tables, bounds, this.#revision, CHUNK_ENTRIES, indexed) ?? next;
+    const stopped = this.#merge(keys, rows, indexed, next, visit);
     if (stopped !== undefined) this.#passed(stopped);
     else if (next === undefined) this.done = true;
     else if (this.#reverse) this.#end = next;
@@ -120,34 +121,48 @@ export class VersionWalk {
   #merge(
     keys: readonly Uint8Array[],
     rows: readonly Uint8Array[],
-    superseded: readonly SupersededVersion[],
+    indexed: readonly IndexedChange[],
     next: Uint8Array | undefined,
     visit: VisitVersion,
   ): Uint8Array | undefined {
-    const sign = this.#reverse ? -1 : 1;
+    const length = this.#lengthBefore(keys, next);
     let i = 0;
     let j = 0;
     for (;;) {
-      const key = keys[i];
-      const other = superseded[j];
-      if (key !== undefined && (other === undefined || compareBytes(key, other.key) * sign <= 0)) {
-        if (
-          next !== undefined &&
-          (this.#reverse ? compareBytes(key, next) < 0 : compareBytes(key, next) >= 0)
-        ) {
-          i = keys.length;
-          continue;
-        }
-        const row = rows[i++]!;
-        if (modRevisionIn(row) > this.#revision) continue;
-        this.visited++;
-        if (!visit(this.#fromCurrent(row))) return key;
-      } else if (other !== undefined) {
-        j++;
-        this.visited++;
-        if (!visit(this.#fromSuperseded(other))) return other.key;
-      } else return undefined;
+      const change = indexed[j];
+      if (i === length && change === undefined) return undefined;
+      const order = i === length ? 1 : change === undefined ? -1 : this.#order(keys[i]!, change.key);
+      const key = order <= 0 ? keys[i]! : change!.key;
+      const kv = this.#versionOf(
+        order <= 0 ? rows[i++] : undefined,
+        order >= 0 ? indexed[j++]!.entry : undefined,
+      );
+      if (kv === undefined) continue;
+      this.visited++;
+      if (!visit(kv)) return key;
     }
+  }
+
+  /** The version visible of a key with a row in `current`, an indexed change above the revision, or both. */
+  #versionOf(row: Uint8Array | undefined, entry: Uint8Array | undefined): EncodedKeyValue | undefined {
+    if (row !== undefined && modRevisionIn(row) <= this.#revision) return this.#fromCurrent(row);
+    if (this.#wanted === 'nothing') return isOlderThere(entry, row, this.#revision) ? NOTHING : undefined;
+    const older = olderBefore(this.#tables, entry, row, this.#revision);
+    if (older === undefined) return undefined;
+    return this.#wanted === 'whole' ? keyValueIn(older.row) : valuelessIn(older.row);
+  }
+
+  #order(a: Uint8Array, b: Uint8Array): number {
+    return this.#reverse ? compareBytes(b, a) : compareBytes(a, b);
+  }
+
+  /** How many of the keys come before `next`. */
+  #lengthBefore(keys: readonly Uint8Array[], next: Uint8Array | undefined): number {
+    let length = keys.length;
+    if (next === undefined) return length;
+    if (this.#reverse) while (length > 0 && compareBytes(keys[length - 1]!, next) < 0) length--;
+    else while (length > 0 && compareBytes(keys[length - 1]!, next) >= 0) length--;
+    return length;
   }
 
   #range(): { start?: Uint8Array; end?: Uint8Array; reverse: boolean } {
@@ -166,11 +181,5 @@ export class VersionWalk {
   #fromCurrent(row: Uint8Array): EncodedKeyValue {
     if (this.#wanted === 'whole') return keyValueOfCurrent(this.#tables, row);
     return this.#wanted === 'nothing' ? NOTHING : valuelessIn(row);
-  }
-
-  #fromSuperseded(version: SupersededVersion): EncodedKeyValue {
-    if (this.#wanted === 'nothing') return NOTHING;
-    const kv = keyValueAt(this.#tables, version.main, version.sub);
-    return this.#wanted === 'whole' ? kv : valuelessIn(keyValueIn(kv));
   }
 }

@@ -1,8 +1,4 @@
-/**
- * Finds versions of keys: the newest, those at an earlier revision, those just before a change.
- *
- * A version that is not in `current` is found through its history entry; its KeyValue is read from `revisions`.
- */
+/** Finds versions of keys: the newest, those at an earlier revision, those just before a change. */
 
 import { peekModRevision } from '../../wire/v3/key-value.ts';
 import {
@@ -10,14 +6,20 @@ import {
   historyKey,
   historyMain,
   historyStart,
-  historySub,
   isHistoryOf,
-  readShortMain,
   userKeyOf,
 } from './composite-key.ts';
-import { compareBytes } from './key-bounds.ts';
+import { entryCreateRevision, entryPrevMain, entryPrevSub, isChainShort } from './history-index.ts';
 import { keyAfter, revisionKey } from './revision-key.ts';
-import { isValueElsewhere, keyValueIn, readHead, VersionHead, valuelessIn } from './row.ts';
+import {
+  isValueElsewhere,
+  keyValueIn,
+  prevMainIn,
+  prevSubIn,
+  readHead,
+  VersionHead,
+  valuelessIn,
+} from './row.ts';
 import type { MvccTables } from './tables.ts';
 import type { EncodedKeyValue } from './types.ts';
 
@@ -32,9 +34,7 @@ export function keyValueOfCurrent(tables: MvccTables, row: Uint8Array): EncodedK
 
 /** The KeyValue made by a change that was no deletion and has not been compacted away. */
 export function keyValueAt(tables: MvccTables, main: number, sub: number): EncodedKeyValue {
-  const row = tables.revisions.get(revisionKey(main, sub));
-  if (row === undefined) throw new Error(`the row of revision ${main}.${sub} is missing`);
-  return keyValueIn(row);
+  return keyValueIn(rowAt(tables, main, sub));
 }
 
 /** mod_revision of a row of `current`. */
@@ -50,33 +50,11 @@ export function versionAt(
 ): EncodedKeyValue | undefined {
   const row = tables.current.get(key);
   if (row !== undefined && modRevisionIn(row) <= revision) return keyValueOfCurrent(tables, row);
-  const place = supersededAt(tables, key, revision);
-  return place === undefined ? undefined : keyValueAt(tables, place.main, place.sub);
+  const place = olderAt(tables, key, row, revision);
+  return place && keyValueIn(place.row);
 }
 
-export interface VersionPlace {
-  readonly main: number;
-  readonly sub: number;
-}
-
-/** Where the version is that was visible at `revision` and is not the newest any more. */
-export function supersededAt(
-  tables: MvccTables,
-  key: Uint8Array,
-  revision: number,
-): VersionPlace | undefined {
-  let place: VersionPlace | undefined;
-  tables.history.scan(
-    { start: historyStart(key), end: historyKey(key, revision + 1, 0), reverse: true },
-    (entry, end) => {
-      if (readShortMain(end, 0) > revision) place = { main: historyMain(entry), sub: historySub(entry) };
-      return false;
-    },
-  );
-  return place;
-}
-
-/** Whether the version made by this change, a put, is the one visible at `revision`. */
+/** Whether the version made by this change, a put, is the one visible at `revision`, which is not compacted. */
 export function isVisibleAt(
   tables: MvccTables,
   key: Uint8Array,
@@ -88,23 +66,106 @@ export function isVisibleAt(
   if (row !== undefined) {
     readHead(row, head);
     if (head.modRevision === main && head.sub === sub) return true;
+    if (head.modRevision <= revision) return false;
   }
-  const end = tables.history.get(historyKey(key, main, sub));
-  return end !== undefined && readShortMain(end, 0) > revision;
+  const place = olderAt(tables, key, row, revision);
+  return place !== undefined && place.main === main && place.sub === sub;
 }
 
-export interface SupersededVersion extends VersionPlace {
+/** A version in `revisions`. */
+export interface VersionPlace {
+  readonly main: number;
+  readonly sub: number;
+  readonly row: Uint8Array;
+}
+
+/**
+ * The key's version visible at `revision` and superseded since.
+ * @param row the key's row in `current`, if it has one: of a later revision
+ */
+function olderAt(
+  tables: MvccTables,
+  key: Uint8Array,
+  row: Uint8Array | undefined,
+  revision: number,
+): VersionPlace | undefined {
+  if (row !== undefined) {
+    readHead(row, head);
+    const { createRevision, version, modRevision, sub } = head;
+    if (createRevision <= revision && isChainShort(version) && !head.isValueElsewhere) {
+      return walkBack(tables, modRevision, sub, revision);
+    }
+  }
+  const entry = firstIndexedAbove(tables, key, revision);
+  return olderBefore(tables, entry, row, revision);
+}
+
+/** The same from what is known of the key: the first indexed change above the revision, if there is one, and the row in `current`. */
+export function olderBefore(
+  tables: MvccTables,
+  entry: Uint8Array | undefined,
+  row: Uint8Array | undefined,
+  revision: number,
+): VersionPlace | undefined {
+  if (!isOlderThere(entry, row, revision)) return undefined;
+  if (entry !== undefined) return walkBack(tables, entryPrevMain(entry), entryPrevSub(entry), revision);
+  readHead(row!, head);
+  return walkBack(tables, head.modRevision, head.sub, revision);
+}
+
+/** Whether there is such a version: the life that the next change belongs to had begun. */
+export function isOlderThere(
+  entry: Uint8Array | undefined,
+  row: Uint8Array | undefined,
+  revision: number,
+): boolean {
+  if (entry !== undefined) return entryCreateRevision(entry) <= revision;
+  if (row === undefined) return false;
+  readHead(row, head);
+  return head.createRevision <= revision;
+}
+
+/** From a version back along the chain to the one visible at `revision`; there is one. */
+function walkBack(tables: MvccTables, main: number, sub: number, revision: number): VersionPlace {
+  let row = rowAt(tables, main, sub);
+  while (main > revision) {
+    const at = row;
+    main = prevMainIn(at);
+    sub = prevSubIn(at);
+    row = rowAt(tables, main, sub);
+  }
+  return { main, sub, row };
+}
+
+function rowAt(tables: MvccTables, main: number, sub: number): Uint8Array {
+  const row = tables.revisions.get(revisionKey(main, sub));
+  if (row === undefined) throw new Error(`the row of revision ${main}.${sub} is missing`);
+  return row;
+}
+
+function firstIndexedAbove(tables: MvccTables, key: Uint8Array, revision: number): Uint8Array | undefined {
+  let found: Uint8Array | undefined;
+  tables.history.scan({ start: historyKey(key, revision + 1, 0), end: historyEnd(key) }, (_entry, value) => {
+    found = value;
+    return false;
+  });
+  return found;
+}
+
+/** A key and the first indexed change of it above a revision. */
+export interface IndexedChange {
   readonly key: Uint8Array;
+  entry: Uint8Array;
 }
 
 /** A key with more entries than this in a row is looked up instead of walked through. */
 const ENTRIES_WALKED_MAX = 64;
 
 /**
- * Collects, in key order (or backwards), the superseded versions visible at `revision` of keys with start <= key < end, looking at
- * about `entriesMax` entries at most. Returns where to go on: the next start (backwards: the next end), or undefined when it came to the end.
+ * Collects, in key order (or backwards), the keys with start <= key < end that have indexed changes above `revision`, looking at about
+ * `entriesMax` entries at most. Returns where to go on: the next start (backwards: the next end), or undefined when it came to the end.
  */
-export function collectSuperseded(
+export function collectIndexed(
   tables: MvccTables,
   bounds: {
     readonly start: Uint8Array | undefined;
@@ -113,20 +174,21 @@ export function collectSuperseded(
   },
   revision: number,
   entriesMax: number,
-  found: SupersededVersion[],
+  found: IndexedChange[],
 ): Uint8Array | undefined {
   const { reverse } = bounds;
   let start = bounds.start === undefined ? undefined : historyStart(bounds.start);
   let end = bounds.end === undefined ? undefined : historyStart(bounds.end);
   let entries = 0;
   for (;;) {
-    let sameKey = 0;
     let keyStart: Uint8Array | undefined;
+    let sameKey = 0;
+    let of: IndexedChange | undefined;
     let stopped: Uint8Array | undefined;
     let isFull = false;
-    tables.history.scan({ ...(start && { start }), ...(end && { end }), reverse }, (entry, until) => {
-      if (keyStart === undefined || !isHistoryOf(entry, keyStart)) {
-        const key = userKeyOf(entry);
+    tables.history.scan({ ...(start && { start }), ...(end && { end }), reverse }, (composite, entry) => {
+      if (keyStart === undefined || !isHistoryOf(composite, keyStart)) {
+        const key = userKeyOf(composite);
         if (entries >= entriesMax) {
           isFull = true;
           stopped = key;
@@ -134,24 +196,27 @@ export function collectSuperseded(
         }
         keyStart = historyStart(key);
         sameKey = 0;
+        of = undefined;
       } else if (++sameKey > ENTRIES_WALKED_MAX) {
-        stopped = userKeyOf(entry);
+        stopped = userKeyOf(composite);
         return false;
       }
       entries++;
-      const main = historyMain(entry);
-      if (main <= revision && readShortMain(until, 0) > revision) {
-        found.push({ key: userKeyOf(entry), main, sub: historySub(entry) });
+      if (historyMain(composite) > revision) {
+        if (of === undefined) {
+          of = { key: userKeyOf(composite), entry };
+          found.push(of);
+        } else if (reverse) of.entry = entry;
       }
       return true;
     });
     if (stopped === undefined) return undefined;
     if (isFull) return reverse ? keyAfter(stopped) : stopped;
-    // A key with many versions: its entry is found directly, unless it was among those walked through.
-    const last = found.at(-1);
-    if (last === undefined || compareBytes(last.key, stopped) !== 0) {
-      const place = supersededAt(tables, stopped, revision);
-      if (place !== undefined) found.push({ key: stopped, ...place });
+    // A key with many entries: the one wanted is found directly.
+    const entry = firstIndexedAbove(tables, stopped, revision);
+    if (entry !== undefined) {
+      if (of === undefined) found.push({ key: stopped, entry });
+      else of.entry = entry;
     }
     if (reverse) end = historyStart(stopped);
     else start = historyEnd(stopped);
