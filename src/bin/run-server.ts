@@ -45,6 +45,7 @@ const DIAL_MARGIN_MS = 1_000;
 /** What a gRPC message may hold beside the request, as in etcd. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const MAX_TXN_OPERATIONS = 128;
+const WATCH_PROGRESS_INTERVAL_MS = 600_000;
 /** How long an orderly stop waits for answers under way. */
 const DRAIN_TIMEOUT_MS = 5_000;
 
@@ -201,6 +202,11 @@ class Run {
       const methods = v3Methods(server, new HealthService(), {
         maxTxnOperations: MAX_TXN_OPERATIONS,
         maxRequestBytes: config.maxRequestBytes,
+        messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+        clock: nodeClock,
+        electionTimeoutMs: config.electionTimeoutMs,
+        watchProgressIntervalMs: WATCH_PROGRESS_INTERVAL_MS,
+        random: () => nodeRandom.next(),
       });
       grpcGate.open(methods);
       const handler = clientHandler(server, {

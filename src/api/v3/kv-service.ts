@@ -1,9 +1,7 @@
 /** etcdserverpb.KV: Range, Put, DeleteRange, Txn, and Compact. The hot path of a member. */
 import type { GrpcCall, GrpcMethod } from '../../net/grpc-call.ts';
-import { GrpcStatus } from '../../net/grpc-call.ts';
 import type { Submitted } from '../../server/contract.ts';
 import type { V3Outcome } from '../../server/v3-contract.ts';
-import { DecodeError } from '../../wire/protobuf.ts';
 import {
   decodeCompactionRequest,
   decodeDeleteRangeRequest,
@@ -22,7 +20,7 @@ import type { RangeRequest, RequestOp, TxnRequest } from '../../wire/v3/kv-types
 import { decodeTxnRequest } from '../../wire/v3/txn-request.ts';
 import { RpcErrors, rpcError } from './errors.ts';
 import { checkKey, checkPut, checkTxn } from './kv-checks.ts';
-import { failCall, type RpcContext } from './rpc-context.ts';
+import { attempt, failCall, type RpcContext } from './rpc-context.ts';
 
 export interface KvServiceOptions {
   /** `--max-txn-ops`. */
@@ -169,16 +167,6 @@ export class KvService {
       default:
         throw new Error(`a request of KV was answered as ${value.kind}`);
     }
-  }
-}
-
-/** Malformed messages are the client's fault, as grpc-go says it. */
-export function attempt(call: GrpcCall, handle: () => void): void {
-  try {
-    handle();
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    call.fail(GrpcStatus.internal, `grpc: error unmarshalling request: ${error.message}`);
   }
 }
 

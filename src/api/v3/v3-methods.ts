@@ -1,17 +1,45 @@
 /** The v3 API as one table: all services that a member offers over gRPC, which the JSON gateway serves, too. */
 import type { GrpcMethods } from '../../net/grpc-call.ts';
-import type { QuorateServer } from '../../server/contract.ts';
-import type { V3Maintenance, V3Server } from '../../server/v3-contract.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { HealthService } from '../grpc-health/health-service.ts';
 import { withReflection } from '../reflection/reflection-service.ts';
+import { authMethods } from './auth-service.ts';
+import { ClusterService } from './cluster-service.ts';
 import { KvService, type KvServiceOptions } from './kv-service.ts';
-import { RpcContext } from './rpc-context.ts';
+import { LeaseService } from './lease-service.ts';
+import { MaintenanceService } from './maintenance-service.ts';
+import { RpcContext, type V3Backed } from './rpc-context.ts';
+import { WatchService } from './watch-service.ts';
 
-export function v3Methods(
-  server: QuorateServer & { readonly v3: V3Server; readonly maintenance: V3Maintenance },
-  health: HealthService,
-  options: KvServiceOptions,
-): GrpcMethods {
-  const context = new RpcContext(server);
-  return withReflection(new Map([...new KvService(context, options).methods(), ...health.methods()]));
+export interface V3MethodsOptions extends KvServiceOptions {
+  readonly clock: Clock;
+  readonly electionTimeoutMs: number;
+  /** Largest gRPC message, in bytes. */
+  readonly messageBytesMax: number;
+  /** Between two notes of progress of a quiet watch. */
+  readonly watchProgressIntervalMs: number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export function v3Methods(server: V3Backed, health: HealthService, options: V3MethodsOptions): GrpcMethods {
+  const { clock, electionTimeoutMs, messageBytesMax, watchProgressIntervalMs, random } = options;
+  const context = new RpcContext(server, clock, electionTimeoutMs);
+  const watches = new WatchService(context, {
+    progressIntervalMs: watchProgressIntervalMs,
+    fragmentBytes: messageBytesMax,
+    clock,
+    random,
+  });
+  return withReflection(
+    new Map([
+      ...new KvService(context, options).methods(),
+      ...watches.methods(),
+      ...new LeaseService(context).methods(),
+      ...new ClusterService(context).methods(),
+      ...new MaintenanceService(context).methods(),
+      ...authMethods(context),
+      ...health.methods(),
+    ]),
+  );
 }
