@@ -142,7 +142,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
       let left = this.#turnWork;
       while (left > 0 && this.#hasWork()) {
         left -= this.#tellCompacted();
-        left -= this.#step(this.#live, undefined, Math.min(left, STEP_WORK));
+        left -= this.#step(this.#live, Math.min(left, STEP_WORK));
         // Whatever the others needed: no turn passes by those behind.
         left -= this.#stepBehind(Math.max(1, Math.min(left, STEP_WORK)));
       }
@@ -216,7 +216,7 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
       cohort.lastStep = this.#steps;
       this.#steps += 1;
       if (this.#waitsForOther(cohort, behind[place - 1])) continue;
-      const used = this.#step(cohort, behind[place + 1] ?? this.#live, allowance);
+      const used = this.#step(cohort, allowance);
       if (cohort.watcherCount === 0 && !cohort.isDelivering) behind.splice(behind.indexOf(cohort), 1);
       return used;
     }
@@ -234,10 +234,12 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
     return waits;
   }
 
-  /** Reads and delivers for a cohort; `ahead` is the one that it must not overtake, none for the live one. Returns the work done. */
-  #step(cohort: Cohort, ahead: Cohort | undefined, allowance: number): number {
+  /** Reads and delivers for a cohort; returns the work done. */
+  #step(cohort: Cohort, allowance: number): number {
     let left = allowance;
     while (left > 0 && (cohort.watcherCount > 0 || cohort.isDelivering)) {
+      // Looked up each time: a sink may have made a watch in between.
+      const ahead = this.#aheadOf(cohort);
       const end = ahead?.position ?? this.#log.end;
       if (cohort.isDelivering) left = cohort.deliver(left, this.#onFull);
       else if (cohort.position < end) left -= this.#read(cohort, end);
@@ -247,13 +249,19 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
     return allowance - left;
   }
 
+  /** The cohort that this one must not overtake; none for the live one. */
+  #aheadOf(cohort: Cohort): Cohort | undefined {
+    if (cohort === this.#live) return undefined;
+    return this.#behind[this.#behind.indexOf(cohort) + 1] ?? this.#live;
+  }
+
   #read(cohort: Cohort, end: number): number {
     const work = this.#reader.read(cohort, end);
     if (work !== 'compacted') return work;
     // A store that keeps less than it says must not keep us here.
     const compacted = Math.max(this.#store.compactedRevision, cohort.position + 1);
     const gone = cohort.leaveBelow(compacted, Math.min(compacted, end));
-    this.#compacted.push(...gone);
+    for (const watcher of gone) this.#compacted.push(watcher);
     return 1 + gone.length;
   }
 
@@ -271,6 +279,9 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
 
 /** Brings groups into the cohort that stands at the same position, as many as `allowance` lets; returns the work done. */
 function merge(from: Cohort, into: Cohort, allowance: number): number {
+  if (from.position !== into.position) {
+    throw new Error(`watches at revision ${from.position} cannot join those at ${into.position}`);
+  }
   let used = 1;
   for (const group of from.index.groups) {
     if (used > allowance) break;

@@ -30,6 +30,7 @@ interface Habit {
   /** Cancels the watch with this number, too. */
   readonly cancelsOther: number;
   readonly watchesAt: number;
+  readonly watchesFrom: number;
 }
 
 const key = fc.constantFrom('a', 'b', 'c', 'ca', 'd', '\u0001');
@@ -39,12 +40,13 @@ const habit = fc.record<Habit>({
   fullEvery: fc.constantFrom(0, 0, 1, 2, 3),
   cancelsAt: fc.constantFrom(0, 0, 0, 1, 3),
   cancelsOther: fc.integer({ min: 0, max: 8 }),
-  watchesAt: fc.constantFrom(0, 0, 0, 1, 2),
+  watchesAt: fc.constantFrom(0, 0, 1, 2, 5),
+  watchesFrom: fc.integer({ min: 0, max: 60 }),
 });
 const request = fc.record<WatchRequest>({
   key: key.map((text) => Buffer.from(text)),
   rangeEnd: fc.constantFrom('', '', '', '\0', 'b', 'c', 'cb', 'z').map((text) => Buffer.from(text)),
-  startRevision: fc.constantFrom(0, 0, 1, 2, 3, 5, 8, 13, 21, 34),
+  startRevision: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 60 })),
   prevKv: fc.boolean(),
   noPut: fc.boolean(),
   noDelete: fc.boolean(),
@@ -74,6 +76,9 @@ const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
   },
 );
 
+/** What was written before there was a hub. */
+const past = fc.array(writes, { maxLength: 50, size: 'max' });
+const steps = fc.array(step, { minLength: 1, maxLength: 80, size: 'max' });
 const sizes = fc.record({
   turnWork: fc.constantFrom(1, 5, 4000),
   logEventsMax: fc.constantFrom(0, 3, 50_000),
@@ -84,9 +89,11 @@ const sizes = fc.record({
 
 function check(openStore: () => TestedStore, numRuns: number): void {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }), sizes, (steps, options) => {
-      const world = new World(openStore(), options);
-      for (const each of steps) world.take(each);
+    fc.property(past, steps, sizes, (before, life, options) => {
+      const store = openStore();
+      for (const each of before) store.write(each);
+      const world = new World(store, options);
+      for (const each of life) world.take(each);
       world.finish();
     }),
     { numRuns, includeErrorInReport: true },
@@ -274,12 +281,12 @@ class Observed {
   }
 
   #behave(): boolean {
-    const { fullEvery, cancelsAt, cancelsOther, watchesAt } = this.#habit;
+    const { fullEvery, cancelsAt, cancelsOther, watchesAt, watchesFrom } = this.#habit;
     const { watchers } = this.#world;
     this.#calls += 1;
     if (this.#calls === watchesAt && watchers.length < 30) {
-      const quiet = { fullEvery: 0, cancelsAt: 0, cancelsOther: 0, watchesAt: 0 };
-      watchers.push(new Observed(this.#world, { ...this.#request, startRevision: this.#calls }, quiet));
+      const quiet = { fullEvery: 0, cancelsAt: 0, cancelsOther: 0, watchesAt: 0, watchesFrom: 0 };
+      watchers.push(new Observed(this.#world, { ...this.#request, startRevision: watchesFrom }, quiet));
     }
     if (this.#calls === cancelsAt) {
       if (cancelsOther !== this.#number) watchers[cancelsOther]?.cancel();

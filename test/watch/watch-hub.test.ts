@@ -150,6 +150,27 @@ test('newcomers keep nobody from catching up', () => {
   assert.equal(early.sink.revisions.length, 300);
 });
 
+test('a watch made by a sink does not confuse the order of those behind', () => {
+  const { hub, write, watch, rest } = worldOf({ similarRevisions: 0, readBytes: 1, logEventsMax: 0 });
+  write('k', 40);
+  const made = new Sink();
+  const revisions: number[] = [];
+  hub.watch(watchOf('k', '', { startRevision: 2 }), {
+    events: (events) => {
+      if (revisions.length === 0) hub.watch(watchOf('k', '', { startRevision: 20 }), made);
+      revisions.push(...events.map((event) => event.revision));
+      return true;
+    },
+    compacted: () => undefined,
+  });
+  const other = watch(watchOf('k', '', { startRevision: 30 }));
+  rest();
+  const upTo41 = (from: number): number[] => Array.from({ length: 42 - from }, (_, n) => from + n);
+  assert.deepEqual(revisions, upTo41(2));
+  assert.deepEqual(made.revisions, upTo41(20));
+  assert.deepEqual(other.sink.revisions, upTo41(30));
+});
+
 test('those behind do not hold up the live ones', () => {
   const { write, watch, hub } = worldOf({ readBytes: 100, logEventsMax: 100, turnWork: 60 });
   write('old', 2000);
