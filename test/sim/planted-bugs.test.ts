@@ -11,7 +11,7 @@ import { plantedNode } from '../../tools/planted-bugs/planted-node.ts';
 import { plantedBugs } from '../../tools/planted-bugs/table.ts';
 
 const isFull = process.env['QUORATE_FULL'] === '1';
-const budget = isFull ? { seeds: 3_000, seconds: 90 } : { seeds: 20, seconds: 10 };
+const budget = isFull ? { seeds: 3_000, seconds: 180 } : { seeds: 20, seconds: 10 };
 
 test('every planted bug applies to the code as it is, and loads', () => {
   assert.equal(new Set(plantedBugs.map(({ name }) => name)).size, plantedBugs.length, 'names are unique');

@@ -9,7 +9,7 @@ import { type RunResult, runSimulation } from '../../src/sim/simulation.ts';
 
 const FULL = process.env['QUORATE_FULL'] === '1';
 const FIRST_SEED = 1;
-const SEEDS = FULL ? 200 : 12;
+const SEEDS = FULL ? 100 : 12;
 const DIGEST_SEEDS = FULL ? 10 : 2;
 
 function run(seed: number, listener?: (observation: Observation) => void): Promise<RunResult> {
@@ -74,7 +74,7 @@ describe('each kind of fault', () => {
           founders: name.startsWith('member-re') ? 5 : 3,
           clients: 2,
           watchers: 1,
-          safetyMs: FULL ? 600_000 : 25_000,
+          safetyMs: FULL ? 200_000 : 25_000,
           snapshotCount: 20,
           forceNewCluster: false,
           roughStart: false,

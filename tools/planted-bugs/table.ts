@@ -42,7 +42,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'src/raft/raft-log.ts',
     find: 'lastTerm > ownTerm || (lastTerm === ownTerm && lastIndex >= this.lastIndex)',
     replace: 'lastIndex >= this.lastIndex',
-    finder: 'server',
+    finder: 'raft',
   },
   {
     name: 'vote-for-two',
