@@ -50,6 +50,7 @@ export class LmdbFile {
       for (const name of this.#root.getKeys()) this.#open(Buffer.from(name).toString().replace(/\0$/, ''));
       this.#reader = new LmdbReader(path, this.#tables.keys(), false);
       this.#writer = new LmdbWriter(this.#reader.env);
+      this.#sizes = undefined;
     } catch (error) {
       throw asDiskError(error, path);
     }

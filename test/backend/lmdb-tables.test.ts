@@ -211,6 +211,7 @@ test('sizes: deleted data is free space, a copy is without it', async (t) => {
   const copy = await tables.replacement('copy');
   copy.adopt();
   assert.ok(tables.sizeBytes < full.size / 10);
+  assert.ok(tables.sizeInUseBytes > 100_000 && tables.sizeInUseBytes <= tables.sizeBytes);
   assert.equal(tables.table('a').count({}), 100);
   await tables.close();
 });
