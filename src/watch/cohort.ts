@@ -152,7 +152,16 @@ export class Cohort {
     const { position } = this;
     if (next >= position) return;
     const wanted = next <= this.batchStart ? batch : batch.filter((event) => event.revision >= next);
-    if (wanted.length === 0 || watcher.sink.events(wanted, position - 1)) return;
+    if (wanted.length === 0) return;
+    const { sink } = watcher;
+    if (sink.hasRoom !== undefined && !sink.hasRoom()) {
+      this.remove(watcher);
+      // It has not got this batch.
+      watcher.next = Math.max(next, this.batchStart);
+      onFull(watcher);
+      return;
+    }
+    if (sink.events(wanted, position - 1)) return;
     // Cancelled by its own sink?
     if (watcher.group === undefined) return;
     this.remove(watcher);

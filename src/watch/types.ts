@@ -30,6 +30,11 @@ export interface WatchSink {
    * called from within `WatchHub.watch` or `Watch.resume`. From within, any watch may be made, resumed or cancelled.
    */
   events(events: readonly WatchEvent[], revision: number): boolean;
+  /**
+   * Asked before each delivery, if it is there: false pauses the watch where it is, and nothing is handed over. For sinks that share a buffer, of which each would
+   * otherwise learn only by filling it further. Must not touch the hub.
+   */
+  hasRoom?(): boolean;
   /** The revision to go on from was compacted away: the watch is over. */
   compacted(compactRevision: number): void;
 }

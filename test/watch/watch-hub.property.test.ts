@@ -26,6 +26,8 @@ type Step =
 /** What a sink does at its n-th call. */
 interface Habit {
   readonly fullEvery: number;
+  /** Every so many questions whether it has room, it has none. */
+  readonly refusesEvery: number;
   readonly cancelsAt: number;
   /** Cancels the watch with this number, too. */
   readonly cancelsOther: number;
@@ -38,6 +40,7 @@ const write = fc.record<Write>({ type: fc.constantFrom('put', 'put', 'delete'), 
 const writes = fc.uniqueArray(write, { minLength: 1, maxLength: 4, selector: (each) => each.key });
 const habit = fc.record<Habit>({
   fullEvery: fc.constantFrom(0, 0, 1, 2, 3),
+  refusesEvery: fc.constantFrom(0, 0, 1, 2, 3),
   cancelsAt: fc.constantFrom(0, 0, 0, 1, 3),
   cancelsOther: fc.integer({ min: 0, max: 8 }),
   watchesAt: fc.constantFrom(0, 0, 1, 2, 5),
@@ -204,6 +207,7 @@ class Observed {
   readonly #number: number;
   readonly #events: WatchEvent[] = [];
   #calls = 0;
+  #questions = 0;
   #deliveredTo = 0;
   #inCall = false;
   isPaused = false;
@@ -218,6 +222,7 @@ class Observed {
     this.#inCall = true;
     this.watch = world.hub.watch(request, {
       events: (events, revision) => this.#take(events, revision),
+      hasRoom: () => this.#hasRoom(),
       compacted: (compactRevision) => {
         assert(!this.isOver && !this.#inCall);
         assert.equal(compactRevision, world.store.compactedRevision);
@@ -259,6 +264,15 @@ class Observed {
     if (this.watch.synced) assert(this.watch.revision >= this.#world.store.revision);
   }
 
+  #hasRoom(): boolean {
+    assert(!this.isOver && !this.isPaused && !this.#inCall);
+    const { refusesEvery } = this.#habit;
+    this.#questions += 1;
+    // Not for ever, so that the hub comes to rest.
+    this.isPaused = refusesEvery > 0 && this.#questions % refusesEvery === 0 && this.#questions < 20;
+    return !this.isPaused;
+  }
+
   #take(events: readonly WatchEvent[], revision: number): boolean {
     assert(!this.isOver && !this.isPaused && !this.#inCall, 'a sink is called only while it wants to be');
     assert(events.length > 0 && revision >= events.at(-1)!.revision && revision > this.#deliveredTo);
@@ -285,7 +299,14 @@ class Observed {
     const { watchers } = this.#world;
     this.#calls += 1;
     if (this.#calls === watchesAt && watchers.length < 30) {
-      const quiet = { fullEvery: 0, cancelsAt: 0, cancelsOther: 0, watchesAt: 0, watchesFrom: 0 };
+      const quiet = {
+        fullEvery: 0,
+        refusesEvery: 0,
+        cancelsAt: 0,
+        cancelsOther: 0,
+        watchesAt: 0,
+        watchesFrom: 0,
+      };
       watchers.push(new Observed(this.#world, { ...this.#request, startRevision: watchesFrom }, quiet));
     }
     if (this.#calls === cancelsAt) {

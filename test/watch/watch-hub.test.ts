@@ -9,11 +9,11 @@ import { FakeStore, watchOf } from './fake-store.ts';
 class Sink implements WatchSink {
   readonly calls: { readonly events: readonly WatchEvent[]; readonly revision: number }[] = [];
   compactRevision: number | undefined;
-  hasRoom = true;
+  accepts = true;
 
   events(events: readonly WatchEvent[], revision: number): boolean {
     this.calls.push({ events, revision });
-    return this.hasRoom;
+    return this.accepts;
   }
 
   compacted(compactRevision: number): void {
@@ -93,7 +93,7 @@ test('only watches that are concerned are visited', () => {
 test('a paused watch keeps nothing but its place, and goes on through history', () => {
   const { store, hub, write, watch, rest } = worldOf({ logEventsMax: 4 });
   const { watch: slow, sink } = watch(watchOf('k'));
-  sink.hasRoom = false;
+  sink.accepts = false;
   write('k');
   rest();
   assert.equal(slow.revision, 2);
@@ -104,7 +104,7 @@ test('a paused watch keeps nothing but its place, and goes on through history', 
   assert.deepEqual(sink.revisions, [2]);
   assert.equal(store.scans, 0);
 
-  sink.hasRoom = true;
+  sink.accepts = true;
   slow.resume();
   assert.deepEqual(sink.revisions, [2], 'nothing is delivered from within resume');
   rest();
@@ -114,6 +114,33 @@ test('a paused watch keeps nothing but its place, and goes on through history', 
   );
   assert(store.scans > 0 && slow.synced);
   assert.equal(hub.slowWatchCount, 0);
+});
+
+test('watches that share a full buffer are not given another batch each', () => {
+  const { hub, write, rest } = worldOf();
+  let room = 2;
+  let given = 0;
+  const made = Array.from({ length: 100 }, () =>
+    hub.watch(watchOf('k'), {
+      hasRoom: () => room > 0,
+      events: (events) => {
+        given += events.length;
+        room -= 1;
+        return room > 0;
+      },
+      compacted: () => undefined,
+    }),
+  );
+  write('k');
+  rest();
+  assert.equal(given, 2);
+  assert.equal(hub.slowWatchCount, 99);
+  write('k');
+  room = 1000;
+  for (const watch of made) watch.resume();
+  rest();
+  assert.equal(given, 200);
+  assert(made.every((watch) => watch.synced));
 });
 
 test('watches with similar starts share their scans', () => {
@@ -211,7 +238,7 @@ test('progress: what a watch was offered, whether or not anything concerned it',
   const { hub, write, watch, rest } = worldOf();
   const { watch: quiet } = watch(watchOf('quiet'));
   const { watch: busy, sink } = watch(watchOf('k'));
-  sink.hasRoom = false;
+  sink.accepts = false;
   assert.equal(quiet.revision, 1);
   write('k', 3);
   assert.equal(quiet.revision, 1);
