@@ -44,8 +44,6 @@ const LOWEST_CLUSTER_VERSION = '3.0.0';
 const DIAL_MARGIN_MS = 1_000;
 /** What a gRPC message may hold beside the request, as in etcd. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
-const MAX_TXN_OPERATIONS = 128;
-const WATCH_PROGRESS_INTERVAL_MS = 600_000;
 /** How long an orderly stop waits for answers under way. */
 const DRAIN_TIMEOUT_MS = 5_000;
 
@@ -110,6 +108,10 @@ class Run {
     const backend = createWriteBehind({
       tables: await openLmdbTables({ folder: layout.state }),
       clock: nodeClock,
+      policy: {
+        ...(config.v3.batchIntervalMs > 0 && { intervalMs: config.v3.batchIntervalMs }),
+        ...(config.v3.batchLimit > 0 && { operationsMax: config.v3.batchLimit }),
+      },
     });
     this.#closers.push(() => backend.close());
 
@@ -179,7 +181,11 @@ class Run {
         snapshotCount: config.snapshotCount,
         strictReconfigCheck: config.strictReconfigCheck,
         serverVersion: ETCD_COMPATIBLE_VERSION,
-        v3: { quotaBytes: 0, autoCompaction: { mode: 'off' }, corruptionCheckIntervalMs: 0 },
+        v3: {
+          quotaBytes: config.v3.quotaBytes,
+          autoCompaction: config.v3.autoCompaction,
+          corruptionCheckIntervalMs: config.v3.corruptCheckIntervalMs,
+        },
       },
       {
         ...member,
@@ -200,12 +206,12 @@ class Run {
     server.onReady(() => {
       observeEventLoop(metrics, watchEventLoop().longestHoldSeconds);
       const methods = v3Methods(server, new HealthService(), {
-        maxTxnOperations: MAX_TXN_OPERATIONS,
+        maxTxnOperations: config.v3.maxTxnOperations,
         maxRequestBytes: config.maxRequestBytes,
         messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
         clock: nodeClock,
         electionTimeoutMs: config.electionTimeoutMs,
-        watchProgressIntervalMs: WATCH_PROGRESS_INTERVAL_MS,
+        watchProgressIntervalMs: config.v3.watchProgressIntervalMs,
         random: () => nodeRandom.next(),
       });
       grpcGate.open(methods);
@@ -222,17 +228,32 @@ class Run {
         raftStatus: () => member.raft.status(),
         bodyBytesMax: config.maxRequestBytes,
         enableV2: config.enableV2,
-        gateway: {
-          methods,
-          clock: nodeClock,
-          messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-        },
+        gateway: config.v3.enableGateway
+          ? { methods, clock: nodeClock, messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES }
+          : undefined,
       });
       clientGate.open(withHostWhitelist(config.hostWhitelist, withCors(config.cors, handler)));
       metricsGate.open(metricsHandler(server, metrics));
+      if (config.v3.initialCorruptCheck) this.#checkCorruption(server);
       this.#log.info('ready to serve client requests', {
         'listen-client-urls': texts(config.listenClientUrls),
       });
+    });
+  }
+
+  /**
+   * A member that holds something else than the others must not go on serving it. Beside the first requests, not before them: hashing takes the longer
+   * the more there is, and starting must not.
+   */
+  #checkCorruption(server: Server): void {
+    server.v3.corruption.initial((differing) => {
+      if (this.#stopping || differing.length === 0) return;
+      this.#log.error(
+        'this member holds other data than its peers for the same revision; it does not serve it: remove the member from the cluster, ' +
+          'add it again and start it with an empty data directory, or start it with --experimental-initial-corrupt-check=false',
+        { peers: differing.map((id) => id.toString(16)) },
+      );
+      void this.end(1);
     });
   }
 

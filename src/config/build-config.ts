@@ -10,6 +10,7 @@ import type { ServerConfig, ServerUrl } from './server-config.ts';
 import { withHost } from './server-url.ts';
 import type { Settings } from './settings.ts';
 import { clientTlsFlags, hasTlsFiles, peerTlsFlags, readTlsSettings } from './tls-settings.ts';
+import { readV3Settings } from './v3-settings.ts';
 
 const electionTimeoutMsMax = 50_000;
 const peerTimeoutMsMin = 5_000;
@@ -57,10 +58,6 @@ export function buildConfig(settings: Settings, options: BuildOptions, notes: Co
     !settings.isSet('addr')
   ) {
     throw new ConfigFault('--advertise-client-urls is required when --listen-client-urls is set explicitly');
-  }
-  const compactionMode = settings.text('auto-compaction-mode');
-  if (!['', 'periodic', 'revision'].includes(compactionMode)) {
-    throw new ConfigFault(`unknown auto-compaction-mode "${compactionMode}"`);
   }
   refuseUnbuilt(settings);
 
@@ -121,6 +118,7 @@ export function buildConfig(settings: Settings, options: BuildOptions, notes: Co
     forceNewCluster: settings.switch('force-new-cluster'),
     enableV2: settings.switch('enable-v2'),
     maxRequestBytes,
+    v3: readV3Settings(settings, notes),
     // 0 bounds nothing, in etcd's library too.
     maxConcurrentStreams: settings.count('max-concurrent-streams') || unboundedStreams,
     grpcKeepalive: Object.freeze({

@@ -4,6 +4,7 @@
  */
 
 import type { TlsOptions } from '../net/tls/tls-options.ts';
+import type { V3Config } from './v3-settings.ts';
 
 export type UrlScheme = 'http' | 'https';
 
@@ -78,6 +79,7 @@ export interface ServerConfig {
 
   readonly enableV2: boolean;
   readonly maxRequestBytes: number;
+  readonly v3: V3Config;
   /** Streams one gRPC client may have open; the listener's own bound holds besides. */
   readonly maxConcurrentStreams: number;
   /** 0 switches a rule off. */

@@ -1,7 +1,7 @@
 /** The given values of flags over the table's defaults, by kind. Values were checked when they were read. */
 
 import { ConfigFault } from './config-note.ts';
-import { parseAddress, parseCount, parseList, parseSwitch } from './flag-value.ts';
+import { parseAddress, parseCount, parseInteger, parseList, parseSwitch } from './flag-value.ts';
 import { type FlagName, type FlagNameOf, flagsByName } from './flags.ts';
 import { parseGoDuration } from './go-duration.ts';
 import type { ServerUrl } from './server-config.ts';
@@ -33,6 +33,10 @@ export class Settings {
 
   count(name: FlagNameOf<'count'>): number {
     return parseCount(this.text(name)) ?? 0;
+  }
+
+  integer(name: FlagNameOf<'integer'>): number {
+    return parseInteger(this.text(name)) ?? 0;
   }
 
   durationMs(name: FlagNameOf<'duration'>): number {

@@ -267,9 +267,10 @@ export const badInvocations: readonly BadInvocation[] = [
     notInEtcd: true,
   },
   {
-    argv: ['--quota-backend-bytes=1000'],
+    argv: ['--experimental-memory-mlock=true'],
     exitCode: 1,
-    phrase: '--quota-backend-bytes="1000" is not supported yet: it needs the v3 store',
+    phrase:
+      '--experimental-memory-mlock="true" is not supported yet: it needs a way to pin memory, which Node.js does not offer',
     notInEtcd: true,
   },
   {

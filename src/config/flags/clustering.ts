@@ -2,7 +2,6 @@ import type { FlagSpec } from '../flag-spec.ts';
 
 const discovery = 'the discovery service';
 const dnsDiscovery = 'discovery through DNS';
-const compaction = 'the v3 store, whose history would be compacted';
 
 export const clusteringFlags = [
   {
@@ -89,17 +88,13 @@ export const clusteringFlags = [
     name: 'auto-compaction-retention',
     kind: 'text',
     default: '0',
-    doc: 'How much v3 history to keep; 0 keeps all.',
-    needs: compaction,
-    harmless: [''],
+    doc: "How much v3 history to keep: a duration ('30m'; a bare number is hours), or a number of revisions; 0 keeps all.",
   },
   {
     name: 'auto-compaction-mode',
     kind: 'text',
     default: 'periodic',
     doc: "What --auto-compaction-retention counts: 'periodic' for time, 'revision' for revisions.",
-    needs: compaction,
-    harmless: ['', 'revision'],
   },
   {
     name: 'enable-v2',

@@ -1,8 +1,7 @@
 import type { FlagSpec } from '../flag-spec.ts';
 
-const v3Store = 'the v3 store';
-const leases = 'the leases of the v3 API';
-const hashes = 'the v3 store, whose hashes would be compared';
+const v3Store = 'a v2 API on the v3 store';
+const hashes = 'hashes that are kept of compactions';
 const tracing = 'distributed tracing';
 
 export const tracingFlags = [
@@ -47,16 +46,14 @@ export const experimentalFlags = [
   {
     name: 'experimental-initial-corrupt-check',
     kind: 'switch',
-    default: 'false',
-    doc: 'Compare hashes with the other members before serving.',
-    needs: hashes,
+    default: 'true',
+    doc: 'Compare hashes with the other members before serving. On unless switched off, unlike in etcd.',
   },
   {
     name: 'experimental-corrupt-check-time',
     kind: 'duration',
-    default: '0s',
-    doc: 'Time between comparisons of hashes; 0 for never.',
-    needs: hashes,
+    default: '10m0s',
+    doc: "Time between the leader's comparisons of all members' hashes; 0 for never. etcd makes none unless told.",
   },
   {
     name: 'experimental-compact-hash-check-enabled',
@@ -82,23 +79,23 @@ export const experimentalFlags = [
   {
     name: 'experimental-enable-lease-checkpoint',
     kind: 'switch',
-    default: 'false',
-    doc: "Tell the other members the leases' remaining time.",
-    needs: leases,
+    default: 'true',
+    doc: "Tell the other members the leases' remaining time, which is always done here.",
+    needs: 'a way to do without checkpoints, which are always made',
   },
   {
     name: 'experimental-enable-lease-checkpoint-persist',
     kind: 'switch',
-    default: 'false',
-    doc: "Keep the leases' remaining time on disk.",
-    needs: leases,
+    default: 'true',
+    doc: "Keep the leases' remaining time on disk, which is always done here.",
+    needs: 'a way to do without checkpoints, which are always made',
   },
   {
     name: 'experimental-compaction-batch-limit',
     kind: 'integer',
     default: '1000',
     doc: 'Most revisions deleted in one slice of a compaction.',
-    needs: v3Store,
+    needs: 'slices by number; here they are cut by time',
     harmless: ['0'],
   },
   {
@@ -106,16 +103,14 @@ export const experimentalFlags = [
     kind: 'duration',
     default: '10ms',
     doc: 'Pause between two slices of a compaction.',
-    needs: v3Store,
+    needs: 'slices by number; here requests go first anyway',
     harmless: ['0s'],
   },
   {
     name: 'experimental-watch-progress-notify-interval',
     kind: 'duration',
     default: '10m0s',
-    doc: "Time between a v3 watch's notes of progress.",
-    needs: 'the watches of the v3 API',
-    harmless: ['0s'],
+    doc: "Time between a v3 watch's notes of progress; 100 ms at least.",
   },
   {
     name: 'experimental-downgrade-check-time',
@@ -143,7 +138,7 @@ export const experimentalFlags = [
     kind: 'switch',
     default: 'true',
     doc: "Share a buffer between a v3 transaction's reads and writes.",
-    needs: v3Store,
+    needs: "etcd's way of storing",
   },
   {
     name: 'experimental-bootstrap-defrag-threshold-megabytes',
@@ -157,7 +152,7 @@ export const experimentalFlags = [
     kind: 'switch',
     default: 'false',
     doc: 'Stop serving gRPC while defragmenting.',
-    needs: 'gRPC',
+    needs: 'a defragmentation that disturbs requests; here it does not',
   },
   {
     name: 'experimental-snapshot-catchup-entries',

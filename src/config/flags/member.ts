@@ -78,8 +78,7 @@ export const memberFlags = [
     name: 'quota-backend-bytes',
     kind: 'integer',
     default: '0',
-    doc: 'Size of the v3 store above which writes are refused; 0 for the default of 2 GiB.',
-    needs: 'the v3 store',
+    doc: 'Bytes of live v3 data above which writes are refused; 0 for the default of 2 GiB, below 0 for no bound.',
   },
   {
     name: 'backend-bbolt-freelist-type',
@@ -92,22 +91,19 @@ export const memberFlags = [
     name: 'backend-batch-interval',
     kind: 'duration',
     default: '0s',
-    doc: 'Longest time before the v3 store commits a batch.',
-    needs: 'the v3 store',
+    doc: 'Longest time before the v3 store commits a batch; 0 for the default of 100 ms.',
   },
   {
     name: 'backend-batch-limit',
     kind: 'integer',
     default: '0',
-    doc: 'Most operations before the v3 store commits a batch.',
-    needs: 'the v3 store',
+    doc: 'Most operations before the v3 store commits a batch; 0 for the default of 10000.',
   },
   {
     name: 'max-txn-ops',
     kind: 'count',
     default: '128',
     doc: 'Most operations in one v3 transaction.',
-    needs: 'the v3 store',
   },
   {
     name: 'max-request-bytes',
@@ -126,8 +122,6 @@ export const memberFlags = [
     kind: 'switch',
     default: 'true',
     doc: 'Serve the JSON gateway of the v3 API.',
-    needs: 'the v3 API',
-    harmless: ['false'],
   },
   {
     name: 'grpc-keepalive-min-time',

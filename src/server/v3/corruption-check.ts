@@ -85,9 +85,13 @@ export class CorruptionCheck {
   /** This member's hash of its newest revision, and those that others give for the same revision. */
   #gather(done: (hashes: readonly MemberHash[]) => void): void {
     const { kv, clock, cluster, self, network, log, timeoutMs } = this.#parts;
+    const others = cluster.members().filter((member) => member.id !== self);
+    if (others.length === 0) {
+      done([]);
+      return;
+    }
     computeHashKv(kv, clock, 0, (own) => {
-      const others = cluster.members().filter((member) => member.id !== self);
-      if (!own.ok || others.length === 0) {
+      if (!own.ok) {
         done([]);
         return;
       }
