@@ -55,6 +55,11 @@ export class GatewayEndpoint {
       sendError(exchange, GrpcStatus.invalidArgument, `invalid grpc-timeout: ${timeout}`);
       return;
     }
+    // By the time the method could answer that is over.
+    if (timeoutMs !== undefined && timeoutMs < 1) {
+      sendError(exchange, GrpcStatus.deadlineExceeded, 'context deadline exceeded');
+      return;
+    }
     const method = this.#methods.get(route.grpcPath);
     switch (method?.kind) {
       case undefined: {

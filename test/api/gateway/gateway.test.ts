@@ -180,6 +180,9 @@ describe('a unary call through the gateway', () => {
     gateway.clock.advance(5000);
     assert.equal(answer(inTime), '200 {}');
 
+    assert.equal(gateway.post('/v3/kv/range', '{}', { 'grpc-timeout': '1u' }).status, 504);
+    assert.equal(calls.length, 2);
+
     const malformed = gateway.post('/v3/kv/range', '{}', { 'grpc-timeout': 'x' });
     assert.equal(malformed.status, 400);
     assert.match(malformed.answerBody, /"message":"invalid grpc-timeout: x"/);

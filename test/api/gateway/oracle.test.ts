@@ -1,0 +1,99 @@
+/**
+ * The gateway, request for request as etcd 3.5.30 answers: `transcripts/` holds what its own gateway says. Each is played against
+ *
+ *   - our gateway in front of a real etcd 3.5 (gRPC between them), so that every difference is the gateway's,
+ *   - that etcd itself, to see that the transcript still holds.
+ *
+ * QUORATE_UPDATE=1 rewrites the answers from the real etcd. What is left out, on purpose: paths that are not there and methods other than POST (etcd 3.4
+ * and upstream's 3.5 answer them in plain text, as we do; Debian's 3.5 in JSON with 404 and 501), malformed messages in streams.
+ */
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { withCors } from '../../../src/net/cors.ts';
+import { listen } from '../../../src/net/listener.ts';
+import { silentLog } from '../../../src/ports/log.ts';
+import { systemClockForTests } from '../../net/clocks.ts';
+import { parseScript, printScript, printStep, type Script } from '../../oracle/script.ts';
+import { temporaryFolder } from '../../support/data-folder.ts';
+import { freePort } from '../../support/free-ports.ts';
+import { MemberProcess } from '../../support/member-process.ts';
+import { needs } from '../../support/needs.ts';
+import type { Program } from '../../support/program.ts';
+import { createApi } from '../support/api.ts';
+import { Forwarder } from './support/forwarding-methods.ts';
+import { playGatewayScript } from './support/gateway-script.ts';
+
+const folder = new URL('transcripts/', import.meta.url);
+const isUpdating = process.env['QUORATE_UPDATE'] === '1';
+const etcd35 = process.env['ETCD_REFERENCE_35'];
+const skip = etcd35 === undefined ? 'needs ETCD_REFERENCE_35, the path of an etcd 3.5' : needs(etcd35);
+const program: Program = { name: 'etcd 3.5', command: etcd35 ?? '', extraFlags: [] };
+
+/** A member that advertises the default URLs wherever it listens, so that ids are equal in every run. */
+async function startMember(t: TestContext, flags: readonly string[]): Promise<number> {
+  const [clientPort, peerPort] = [await freePort(), await freePort()];
+  const data = temporaryFolder('gateway-oracle');
+  const member = new MemberProcess(program, [
+    `--data-dir=${data}/data`,
+    `--listen-client-urls=http://127.0.0.1:${clientPort}`,
+    '--advertise-client-urls=http://127.0.0.1:2379',
+    `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+    '--initial-advertise-peer-urls=http://127.0.0.1:2380',
+    '--initial-cluster=default=http://127.0.0.1:2380',
+    ...flags,
+  ]);
+  t.after(() => member.kill());
+  await member.start();
+  return clientPort;
+}
+
+/** Our gateway, on a port of its own, in front of that member. */
+async function startGateway(t: TestContext, memberPort: number): Promise<number> {
+  const forwarder = new Forwarder(`http://127.0.0.1:${memberPort}`);
+  t.after(() => forwarder.close());
+  const { handler } = createApi({ gateway: { methods: forwarder.methods, clock: systemClockForTests } });
+  const listener = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    handler: withCors(['*'], handler),
+    log: silentLog,
+    clock: systemClockForTests,
+  });
+  t.after(() => listener.close());
+  return listener.port;
+}
+
+function assertSame(expected: Script, actual: Script): void {
+  const differing = expected.steps.flatMap((step, at) => {
+    const want = printStep(step).join('\n');
+    const got = printStep(actual.steps[at]!).join('\n');
+    return want === got ? [] : [`step ${at + 1}\n--- etcd\n${want}\n+++ got\n${got}`];
+  });
+  assert.ok(
+    differing.length === 0,
+    `${differing.length} of ${expected.steps.length} steps differ\n\n${differing.slice(0, 20).join('\n\n')}`,
+  );
+}
+
+const files = readdirSync(folder).sort();
+
+test('the gateway answers as etcd 3.5 does', { concurrency: 2, skip }, async (t) => {
+  const runs = files.flatMap((file) => {
+    const url = new URL(file, folder);
+    const script = parseScript(readFileSync(url, 'utf8'));
+    const real = t.test(`${file}: real etcd`, async (run) => {
+      const played = await playGatewayScript(script, await startMember(run, script.flags));
+      if (isUpdating) writeFileSync(url, printScript(played));
+      else assertSame(script, played);
+    });
+    if (isUpdating) return [real];
+    const ours = t.test(`${file}: our gateway before a real etcd`, async (run) => {
+      const port = await startGateway(run, await startMember(run, script.flags));
+      assertSame(script, await playGatewayScript(script, port));
+    });
+    return [real, ours];
+  });
+  await Promise.all(runs);
+});
