@@ -23,6 +23,8 @@ export class Forwarder {
 
   constructor(url: string) {
     this.#session = connect(url);
+    // The server's end comes before this client's; calls under way fail by themselves.
+    this.#session.on('error', () => {});
     const paths = [...gatewayRoutes.values()].map((route) => route.grpcPath);
     this.methods = new Map(paths.map((path) => [path, this.#method(path)]));
   }

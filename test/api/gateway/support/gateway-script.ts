@@ -214,10 +214,20 @@ function rendered(line: string, path: string): string {
     if (isTimeToLive && name === 'TTL' && field !== '-1') return `<${name}>`;
     // etcd keeps them in no order.
     if (isTimeToLive && name === 'keys') return (field as string[]).toSorted();
+    // By their ids, of which a new member's depends on the time.
+    if (name === 'members') return (field as Member[]).toSorted(byPeerURL);
     // Go's library puts one of two kinds of space there, by the build.
     if (name === 'message') return String(field).replaceAll('\u00a0', ' ');
     return field;
   });
+}
+
+interface Member {
+  readonly peerURLs: readonly string[];
+}
+
+function byPeerURL(a: Member, b: Member): number {
+  return String(a.peerURLs) < String(b.peerURLs) ? -1 : 1;
 }
 
 /** Version 1 of the gateway has more fields in errors, and so has ours. */
