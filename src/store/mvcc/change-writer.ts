@@ -69,6 +69,7 @@ export class ChangeWriter {
     writeRevisionKey(revision, 0, version.main, version.sub);
     tables.revisions.put(revision, encoded.revision);
     tables.current.put(key, encoded.current);
+    if (row === undefined) tables.counts.added(key);
     if (isIndexed(version.version, value.length > INLINE_VALUE_MAX)) {
       indexChange(tables, this.#slab, key, version);
     }
@@ -88,6 +89,7 @@ export class ChangeWriter {
     writeTombstoneKey(revision, 0, version.main, version.sub);
     tables.revisions.put(revision, encodeTombstone(this.#slab, key, version));
     tables.current.remove(key);
+    tables.counts.removed(key);
     indexChange(tables, this.#slab, key, version);
     if (version.lease !== 0n) tables.leaseKeys.remove(leaseKey(version.lease, key));
     this.#events.push({

@@ -42,11 +42,13 @@ import { deleteKeys, putKey } from './write-operations.ts';
 
 export interface MvccStoreOptions {
   readonly leases: LeaseRegister;
+  /** Keys to an entry of the index by which ranges are counted; 512 if not given, less is for tests. */
+  readonly countBucketKeys?: number;
 }
 
 /** Opens the store that the backend holds; it reads a handful of rows, however many keys there are. */
 export function createMvccStore(backend: Backend, options: MvccStoreOptions): MvccStore {
-  return new Store(openMvccTables(backend), options.leases);
+  return new Store(openMvccTables(backend, options.countBucketKeys), options.leases);
 }
 
 const NO_ERROR = { kind: 'compacted' } as const;
@@ -149,6 +151,14 @@ class Store implements MvccStore {
     this.#compactionListeners.push(callback);
   }
 
+  countSlice(): boolean {
+    return this.#tables.counts.slice();
+  }
+
+  onCountWork(callback: () => void): void {
+    this.#tables.counts.onWork = callback;
+  }
+
   deleteLeaseKeys(lease: bigint): number {
     for (const key of this.leaseKeys(lease)) {
       const row = this.#tables.current.get(key);
@@ -202,6 +212,7 @@ class Store implements MvccStore {
   reload(): void {
     loadState(this.#tables, this.#state);
     this.#compaction.reset();
+    this.#tables.counts.reset();
     this.#offerCompaction();
   }
 

@@ -4,8 +4,9 @@
 
 import { peekKey, withoutValue } from '../../wire/v3/key-value.ts';
 import type { RangeRequest } from '../../wire/v3/kv-types.ts';
+import { countRest } from './count-rest.ts';
 import { isEmptyBounds } from './key-bounds.ts';
-import { countNewest, range } from './range.ts';
+import { range } from './range.ts';
 import type { RangePlan } from './range-plan.ts';
 import type { MvccState, MvccTables } from './tables.ts';
 import type { EncodedKeyValue, MvccError, RangeJob, RangeSlice } from './types.ts';
@@ -123,13 +124,14 @@ class LargeRangeJob implements RangeJob {
     return this.#walk.done || this.#more ? this.#count(kvs) : slice(kvs);
   }
 
-  /** Looks at the keys that are beyond the limit, only to count them. */
+  /** Looks at the keys that are beyond the limit, only to count them; if it can, without looking. */
   #count(kvs: readonly EncodedKeyValue[]): RangeSlice {
     const walk = this.#walk;
-    if (!walk.done && walk.isNewest && this.#state.keyCount - walk.visited <= COUNT_AT_ONCE_MAX) {
-      return this.#last(kvs, walk.visited + countNewest(this.#tables, walk.rest));
-    }
     if (!walk.done) {
+      const tables = this.#tables;
+      const isCheap = tables.counts.isComplete || this.#state.keyCount <= COUNT_AT_ONCE_MAX;
+      const rest = isCheap ? countRest(tables, this.#state, walk.rest, walk.revision) : undefined;
+      if (rest !== undefined) return this.#last(kvs, walk.visited + rest);
       walk.countOnly();
       walk.step(SLICE_ROWS, () => true);
     }

@@ -2,6 +2,7 @@
 
 import { withoutValue } from '../../wire/v3/key-value.ts';
 import type { RangeRequest } from '../../wire/v3/kv-types.ts';
+import { countRest } from './count-rest.ts';
 import { isEmptyBounds, type KeyBounds } from './key-bounds.ts';
 import { planRange, type RangePlan } from './range-plan.ts';
 import { valuelessIn } from './row.ts';
@@ -29,17 +30,9 @@ export function range(tables: MvccTables, state: MvccState, request: RangeReques
 }
 
 /** Keys visible at a revision. */
-export function countAt(tables: MvccTables, state: MvccState, bounds: KeyBounds, revision: number): number {
-  if (revision >= state.newest) return countNewest(tables, bounds);
+function countAt(tables: MvccTables, state: MvccState, bounds: KeyBounds, revision: number): number {
   const walk = new VersionWalk(tables, state, bounds, revision, false, 'nothing');
-  while (!walk.done) walk.step(STEP_ROWS, () => true);
-  return walk.visited;
-}
-
-export function countNewest(tables: MvccTables, bounds: KeyBounds): number {
-  const { start, end } = bounds;
-  if (isEmptyBounds(bounds)) return 0;
-  return tables.current.count({ ...(start && { start }), ...(end && { end }) });
+  return countAll(tables, state, walk);
 }
 
 function rangeOfOne(tables: MvccTables, state: MvccState, key: Uint8Array, plan: RangePlan): RangeResult {
@@ -71,7 +64,7 @@ function inKeyOrder(tables: MvccTables, state: MvccState, plan: RangePlan, walk:
     return true;
   };
   while (!walk.done && !more) walk.step(Number.POSITIVE_INFINITY, visit);
-  return result(state, kvs, more, countAll(tables, walk));
+  return result(state, kvs, more, countAll(tables, state, walk));
 }
 
 function sorted(tables: MvccTables, state: MvccState, plan: RangePlan, walk: VersionWalk): RangeResult {
@@ -87,12 +80,14 @@ function sorted(tables: MvccTables, state: MvccState, plan: RangePlan, walk: Ver
   const more = plan.limit > 0 && kvs.length > plan.limit;
   if (more) kvs.length = plan.limit;
   if (plan.keysOnly) kvs = kvs.map(withoutValue);
-  return result(state, kvs, more, countAll(tables, walk));
+  return result(state, kvs, more, countAll(tables, state, walk));
 }
 
 /** All keys of the walk's range, visited or not. */
-function countAll(tables: MvccTables, walk: VersionWalk): number {
-  if (!walk.done && walk.isNewest) return walk.visited + countNewest(tables, walk.rest);
+function countAll(tables: MvccTables, state: MvccState, walk: VersionWalk): number {
+  if (walk.done) return walk.visited;
+  const rest = countRest(tables, state, walk.rest, walk.revision);
+  if (rest !== undefined) return walk.visited + rest;
   walk.countOnly();
   while (!walk.done) walk.step(STEP_ROWS, () => true);
   return walk.visited;

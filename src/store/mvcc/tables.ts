@@ -8,10 +8,11 @@
  *     mvcc-meta    scheduledCompactRev, finishedCompactRev -> revision key, as in etcd's bucket "meta"
  *                  state                  -> revision, number of keys, applied index, its term: 8 bytes each, big-endian
  *
- * Nothing is kept in memory per key, and opening reads a handful of rows.
+ * Nothing is kept in memory per key (count-index.ts keeps something per some hundred), and opening reads a handful of rows.
  */
 
 import type { Backend, BackendTable } from '../../ports/backend.ts';
+import { CountIndex } from './count-index.ts';
 import { mainOf, readUint64, revisionKey, writeUint64 } from './revision-key.ts';
 
 /** Names of the tables, for snapshots and tools. */
@@ -19,6 +20,8 @@ export const MVCC_TABLES = ['current', 'history', 'lease-keys', 'mvcc-meta', 're
 
 export interface MvccTables {
   readonly current: BackendTable;
+  /** Of `current`. */
+  readonly counts: CountIndex;
   readonly revisions: BackendTable;
   readonly history: BackendTable;
   readonly leaseKeys: BackendTable;
@@ -49,9 +52,12 @@ const STATE = ENCODER.encode('state');
 /** Revision of a store in which nothing was ever written, as in etcd: the first write makes 2. */
 const FIRST_REVISION = 1;
 
-export function openMvccTables(backend: Backend): MvccTables {
+/** @param countBucketKeys see CountIndex */
+export function openMvccTables(backend: Backend, countBucketKeys?: number): MvccTables {
+  const current = backend.table('current');
   return {
-    current: backend.table('current'),
+    current,
+    counts: new CountIndex(current, countBucketKeys),
     revisions: backend.table('revisions'),
     history: backend.table('history'),
     leaseKeys: backend.table('lease-keys'),

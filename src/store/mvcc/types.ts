@@ -106,6 +106,13 @@ export interface MvccStore {
   readonly compactionPending: boolean;
   /** Called when `compactSlice` has work: after `compact`, and after a job's end that it waited for. After opening, look at `compactionPending`. */
   onCompactionWork(callback: () => void): void;
+  /**
+   * Does a slice of the work by which ranges are counted without walking over their keys; true while more is left. To be called after opening and when
+   * `onCountWork` calls; without it every answer is right, but counting costs time in proportion to the keys.
+   */
+  countSlice(): boolean;
+  /** Called when `countSlice` has work again: after a reload, and when many keys were added. One callback. */
+  onCountWork(callback: () => void): void;
   /** Deletes the keys of a lease in one revision (in key order, as etcd's revoke); returns the revision after it. */
   deleteLeaseKeys(lease: bigint): number;
   /** The keys attached to a lease, in key order. */

@@ -36,7 +36,7 @@ export class VersionWalk {
   visited = 0;
   readonly #tables: MvccTables;
   readonly #state: MvccState;
-  readonly #revision: number;
+  readonly revision: number;
   readonly #reverse: boolean;
   #wanted: Wanted;
   #start: Uint8Array | undefined;
@@ -52,7 +52,7 @@ export class VersionWalk {
   ) {
     this.#tables = tables;
     this.#state = state;
-    this.#revision = revision;
+    this.revision = revision;
     this.#reverse = reverse;
     this.#wanted = wanted;
     this.#start = bounds.start;
@@ -66,7 +66,7 @@ export class VersionWalk {
 
   /** The revision walked through is the newest one there is. */
   get isNewest(): boolean {
-    return this.#revision >= this.#state.newest;
+    return this.revision >= this.#state.newest;
   }
 
   /** From here on nothing but the number of visits is of interest. */
@@ -109,7 +109,7 @@ export class VersionWalk {
     const bounds = this.#reverse
       ? { start: next ?? this.#start, end: this.#end, reverse: true }
       : { start: this.#start, end: next ?? this.#end, reverse: false };
-    next = collectIndexed(this.#tables, bounds, this.#revision, CHUNK_ENTRIES, indexed) ?? next;
+    next = collectIndexed(this.#tables, bounds, this.revision, CHUNK_ENTRIES, indexed) ?? next;
     const stopped = this.#merge(keys, rows, indexed, next, visit);
     if (stopped !== undefined) this.#passed(stopped);
     else if (next === undefined) this.done = true;
@@ -145,9 +145,9 @@ export class VersionWalk {
 
   /** The version visible of a key with a row in `current`, an indexed change above the revision, or both. */
   #versionOf(row: Uint8Array | undefined, entry: Uint8Array | undefined): EncodedKeyValue | undefined {
-    if (row !== undefined && modRevisionIn(row) <= this.#revision) return this.#fromCurrent(row);
-    if (this.#wanted === 'nothing') return isOlderThere(entry, row, this.#revision) ? NOTHING : undefined;
-    const older = olderBefore(this.#tables, entry, row, this.#revision);
+    if (row !== undefined && modRevisionIn(row) <= this.revision) return this.#fromCurrent(row);
+    if (this.#wanted === 'nothing') return isOlderThere(entry, row, this.revision) ? NOTHING : undefined;
+    const older = olderBefore(this.#tables, entry, row, this.revision);
     if (older === undefined) return undefined;
     return this.#wanted === 'whole' ? keyValueIn(older.row) : valuelessIn(older.row);
   }

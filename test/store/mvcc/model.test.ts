@@ -60,6 +60,7 @@ class Play {
       this.#compact();
     } else if (kind < 96) {
       this.#store.compactSlice();
+      this.#store.countSlice();
     } else if (kind < 98) {
       this.#checkHistory();
     } else {
@@ -86,7 +87,12 @@ class Play {
   }
 
   #open(): MvccStore {
-    const store = createMvccStore(this.#backend, { leases: { exists: (id) => this.#naive.leases.has(id) } });
+    const leases = { exists: (id: bigint) => this.#naive.leases.has(id) };
+    const store = createMvccStore(this.#backend, { leases, countBucketKeys: 2 });
+    if (this.#draw.chance(50)) while (store.countSlice());
+    store.onCountWork(() => {
+      if (this.#draw.chance(50)) while (store.countSlice());
+    });
     store.onRevision((events) => this.#heard.push(...shownEvents(events)));
     return store;
   }
