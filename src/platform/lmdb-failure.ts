@@ -1,6 +1,7 @@
 /** What LMDB and the system below it call failures, as DiskErrors that name the file. */
 
 import fs from 'node:fs';
+import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { DiskError } from '../ports/disk.ts';
@@ -22,9 +23,14 @@ export function lmdbFailure(code: number, path: string): DiskError {
   if (code < LMDB_ERRORS_BELOW) return new DiskError('EIO', path, `${path}: ${sentence}`);
   const name = getSystemErrorName(-Math.abs(code));
   // A write that falls short is reported as EIO.
-  if (name === 'EIO' && isFull(path))
-    return new DiskError('ENOSPC', path, `${path}: no space left on the disk`);
+  if (name === 'EIO' && isFull(path)) return diskFull(path);
   return new DiskError(name, path, `${path}: ${sentence}`);
+}
+
+/** The system refused a write, after which LMDB has given up the transaction in good order. */
+export function isWriteError(code: number): boolean {
+  const { EIO, ENOSPC, EFBIG, EDQUOT } = constants.errno;
+  return [EIO, ENOSPC, EFBIG, EDQUOT].includes(Math.abs(code));
 }
 
 /** Of exceptions. */
@@ -32,7 +38,12 @@ export function asDiskError(error: unknown, path: string): DiskError {
   if (error instanceof DiskError) return error;
   const { code, message } = error as { readonly code?: string | number; readonly message: string };
   if (typeof code === 'number') return lmdbFailure(code, path);
+  if (code === undefined && isFull(path)) return diskFull(path);
   return new DiskError(code ?? 'EIO', path, `${path}: ${message}`);
+}
+
+function diskFull(path: string): DiskError {
+  return new DiskError('ENOSPC', path, `${path}: no space left on the disk`);
 }
 
 function isFull(path: string): boolean {

@@ -2,14 +2,14 @@
  * One LMDB file: its tables, committed batches, views of a moment.
  *
  * One write at a time: the library runs it on another thread as one transaction, of which readers see nothing before it is durable. The file is
- * closed when it has been told to and its last view is released.
+ * closed at once, or retired: then it is closed when its last view is released.
  */
 
 import fs from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { DiskError } from '../ports/disk.ts';
 import type { DurableBatch, DurableView, TableReader } from '../ports/durable-tables.ts';
-import { asDiskError, lmdbFailure } from './lmdb-failure.ts';
+import { asDiskError, isWriteError, lmdbFailure } from './lmdb-failure.ts';
 import { LmdbReader, MAP_BYTES, READERS_MAX, TABLES_MAX } from './lmdb-reader.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
 
@@ -23,16 +23,19 @@ export class LmdbFile {
   readonly #writer: LmdbWriter;
   readonly #tables = new Map<string, Table>();
   #sizes: { total: number; inUse: number } | undefined;
-  #views = 0;
+  readonly #views = new Set<LmdbReader>();
   #writing: Promise<void> = Promise.resolve();
-  #failed = false;
-  #closing: (() => void) | undefined;
+  /** The writing thread ended with a lock that closing would wait for. */
+  #isStuck = false;
+  #retired: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
 
   /** Opens or creates. Throws a DiskError that names the file. */
   constructor(path: string) {
     this.path = path;
     try {
       checkHead(path);
+      reserveLock(path);
       this.#root = open<Uint8Array, Uint8Array>({
         path,
         noSubdir: true,
@@ -79,27 +82,36 @@ export class LmdbFile {
 
   view(): DurableView {
     const reader = new LmdbReader(this.path, this.#tables.keys(), true);
-    this.#views++;
-    let released = false;
+    this.#views.add(reader);
     return {
       table: (name) => reader.table(name) ?? emptyTable,
       names: () => reader.names(),
       release: () => {
-        if (released) return;
-        released = true;
+        if (!this.#views.delete(reader)) return;
         reader.close();
-        this.#views--;
-        if (this.#views === 0) this.#closing?.();
+        if (this.#retired !== undefined && this.#views.size === 0) void this.close();
       },
     };
   }
 
-  /** Waits for the write under way and for the views that are held. */
-  async close(): Promise<void> {
+  /** Closes when the last view is released. */
+  retire(closed: () => void): void {
+    this.#retired = closed;
+    if (this.#views.size === 0) void this.close();
+  }
+
+  /** Waits for the write under way; views end. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     await this.#writing.catch(() => {});
-    if (this.#views > 0) await new Promise<void>((resolve) => (this.#closing = resolve));
-    // After a failed write the library may still hold a lock that closing waits for: the process ends anyway.
-    if (this.#failed) return;
+    this.#retired?.();
+    for (const reader of this.#views) reader.close();
+    this.#views.clear();
+    if (this.#isStuck) return;
     this.#reader.close();
     await this.#root.close();
   }
@@ -109,22 +121,27 @@ export class LmdbFile {
   }
 
   async #write(batch: DurableBatch): Promise<void> {
-    try {
-      for (const { table } of batch) {
-        if (this.#tables.has(table)) continue;
-        this.#open(table);
-        this.#reader.add(table);
-      }
-    } catch (error) {
-      throw asDiskError(error, this.path);
-    }
+    const missing = batch.map(({ table }) => table).filter((table) => !this.#tables.has(table));
+    if (missing.length > 0) this.#create(new Set(missing));
     const code = await this.#writer.write(batch, this.#reader.numbers());
     this.#sizes = undefined;
     if (code !== 0) {
-      this.#failed = true;
+      this.#isStuck = !isWriteError(code);
       throw lmdbFailure(code, this.path);
     }
     this.#reader.refresh();
+  }
+
+  /** On this thread, synced: it happens once in a table's life. */
+  #create(names: ReadonlySet<string>): void {
+    try {
+      this.#root.transactionSync(() => {
+        for (const name of names) this.#open(name);
+      });
+      this.#reader.add(names);
+    } catch (error) {
+      throw asDiskError(error, this.path);
+    }
   }
 
   #open(name: string): void {
@@ -181,6 +198,14 @@ export async function copyLmdb(file: LmdbFile, path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** What LMDB needs for so many readers. */
+const LOCK_BYTES = 0x1000 + READERS_MAX * 64;
+
+/** LMDB maps its lock file and writes there: on a full disk that would end the process without a word, unless the file has its blocks. */
+function reserveLock(path: string): void {
+  fs.writeFileSync(`${path}-lock`, Buffer.alloc(LOCK_BYTES), { mode: 0o600 });
 }
 
 /** Where the first page has its magic number. */

@@ -83,14 +83,14 @@ export class LmdbReader {
     return [...this.#tables.keys()].sort();
   }
 
-  /** The table was made after this reader: a transaction of before does not know it. */
-  add(name: string): void {
-    const names = [...this.#tables.keys(), name];
+  /** The tables were made after this reader: a transaction of before does not know them. */
+  add(fresh: Iterable<string>): void {
+    const names = [...this.#tables.keys(), ...fresh];
     for (const table of this.#tables.values()) table.close();
     this.#tables.clear();
     this.#transaction.abort();
     this.#transaction = new nativeLmdb.Txn(this.#env, READ_ONLY);
-    for (const each of names) this.#open(each);
+    for (const name of names) this.#open(name);
   }
 
   /** The next read sees what is committed by then. */
@@ -145,6 +145,8 @@ class ReaderTable implements TableReader {
   readonly #renews: boolean;
   readonly #path: string;
   readonly #idle: Walker[] = [];
+  /** The transaction is over: LMDB must not be asked any more. */
+  #isClosed = false;
 
   constructor(parts: ReaderTableParts) {
     this.dbi = parts.dbi.dbi;
@@ -158,6 +160,7 @@ class ReaderTable implements TableReader {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    if (this.#isClosed) throw closedError();
     this.#keyBytes.set(key, 0);
     const length = getByBinary(this.#address, key.length, 0, this.#transaction);
     if (length >= 0) return take(length);
@@ -185,11 +188,12 @@ class ReaderTable implements TableReader {
           ? this.#takeLarge(valueLength, () => nativeLmdb.getCurrentValue(cursor))
           : take(valueLength);
         if (!visit(key, value)) return;
+        if (this.#isClosed) throw closedError();
         keyLength = iterate(cursor);
       }
       if (keyLength < 0 && keyLength !== NOT_FOUND) throw this.#error(keyLength);
     } finally {
-      this.#idle.push(walker);
+      this.#done(walker);
     }
   }
 
@@ -201,15 +205,22 @@ class ReaderTable implements TableReader {
       if (count < 0) throw this.#error(count);
       return count;
     } finally {
-      this.#idle.push(walker);
+      this.#done(walker);
     }
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const walker of this.#idle.splice(0)) walker.cursor.close();
   }
 
+  /** A cursor that outlives its transaction is left to itself: LMDB takes no more calls about it. */
+  #done(walker: Walker): void {
+    if (!this.#isClosed) this.#idle.push(walker);
+  }
+
   #walker(): Walker {
+    if (this.#isClosed) throw closedError();
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     const end = Buffer.allocUnsafeSlow(KEY_BUFFER_BYTES);
@@ -262,6 +273,10 @@ class ReaderTable implements TableReader {
       to === undefined ? 0 : walker.endAddress,
     );
   }
+}
+
+function closedError(): Error {
+  return new Error('a read of tables that were closed, or of a view that was released');
 }
 
 function isEmpty(range: KeyRange): boolean {

@@ -55,6 +55,8 @@ class LmdbTables implements DurableTables {
   #file: LmdbFile;
   #temporary = 0;
   readonly #readers = new Map<string, TableReader>();
+  /** Former files that views may hold, and replacements. */
+  readonly #others = new Set<LmdbFile>();
 
   constructor(folder: string, number: number, file: LmdbFile) {
     this.#folder = folder;
@@ -99,7 +101,12 @@ class LmdbTables implements DurableTables {
     const path = join(this.#folder, `${this.#temporary++}.tmp`);
     try {
       if (content === 'copy') await copyLmdb(this.#file, path);
-      return new LmdbReplacement(new LmdbFile(path), (file) => this.#adopt(file));
+      const file = new LmdbFile(path);
+      this.#others.add(file);
+      return new LmdbReplacement(file, {
+        adopt: () => this.#adopt(file),
+        abandon: () => this.#remove(file),
+      });
     } catch (error) {
       removeFile(path);
       throw asDiskError(error, path);
@@ -107,7 +114,8 @@ class LmdbTables implements DurableTables {
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await Promise.all([this.#file, ...this.#others].map((file) => file.close()));
+    this.#others.clear();
   }
 
   #adopt(file: LmdbFile): void {
@@ -123,22 +131,33 @@ class LmdbTables implements DurableTables {
       throw asDiskError(error, temporary);
     }
     file.path = pathOf(this.#folder, number);
+    this.#others.delete(file);
     this.#file = file;
     this.#number = number;
-    // Views may still read it: the name can go at once, the content goes with the last reader.
-    removeFile(former.path);
-    void former.close();
+    this.#others.add(former);
+    this.#remove(former);
   }
+
+  /** The name goes at once, the content with the last view. */
+  #remove(file: LmdbFile): void {
+    removeFile(file.path);
+    file.retire(() => this.#others.delete(file));
+  }
+}
+
+interface ReplacementEnd {
+  adopt(): void;
+  abandon(): void;
 }
 
 class LmdbReplacement implements Replacement {
   readonly #file: LmdbFile;
-  readonly #adopt: (file: LmdbFile) => void;
-  #done = false;
+  readonly #end: ReplacementEnd;
+  #isDone = false;
 
-  constructor(file: LmdbFile, adopt: (file: LmdbFile) => void) {
+  constructor(file: LmdbFile, end: ReplacementEnd) {
     this.#file = file;
-    this.#adopt = adopt;
+    this.#end = end;
   }
 
   table(name: string): TableReader {
@@ -154,15 +173,15 @@ class LmdbReplacement implements Replacement {
   }
 
   adopt(): void {
-    this.#adopt(this.#file);
-    this.#done = true;
+    if (this.#isDone) throw new Error('the replacement is gone');
+    this.#end.adopt();
+    this.#isDone = true;
   }
 
   abandon(): void {
-    if (this.#done) return;
-    this.#done = true;
-    removeFile(this.#file.path);
-    void this.#file.close();
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#end.abandon();
   }
 }
 

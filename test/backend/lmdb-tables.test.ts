@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openLmdbTables } from '../../src/platform/lmdb-tables.ts';
@@ -15,6 +15,7 @@ import {
 } from '../../src/ports/durable-tables.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
 import { needs } from '../support/needs.ts';
+import { nextTurn } from './support/turn-clock.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
@@ -199,6 +200,35 @@ test('views outlive the tables they were taken of, and do not see what comes aft
   await tables.close();
 });
 
+test('tables and views that were closed or released are not read any more', async (t) => {
+  const tables = await openLmdbTables({ folder: temporaryFolder(t) });
+  await tables.write(batch('a', ['x', '1'], ['y', '2']));
+  const released = tables.view();
+  const table = released.table('a');
+  assert.throws(
+    () =>
+      table.scan({}, () => {
+        released.release();
+        return true;
+      }),
+    /was released/,
+  );
+  assert.throws(() => table.get(bytes('x')), /was released/);
+  assert.throws(() => table.scan({}, () => true), /was released/);
+  assert.throws(() => table.count({}), /was released/);
+  const held = tables.view();
+  const replacement = await tables.replacement('copy');
+  replacement.adopt();
+  const late = tables.view();
+  const unfinished = await tables.replacement('empty');
+  await tables.close();
+  for (const view of [held, late]) {
+    assert.throws(() => view.table('a').get(bytes('x')), /closed/);
+    view.release();
+  }
+  unfinished.abandon();
+});
+
 test('sizes: deleted data is free space, a copy is without it', async (t) => {
   const folder = temporaryFolder(t);
   const tables = await openLmdbTables({ folder });
@@ -261,11 +291,7 @@ test('a folder that cannot be used is named', async (t) => {
 test('a full disk fails a batch as a whole, with ENOSPC', {
   skip: needs('root', 'mount', 'umount'),
 }, async (t) => {
-  const mountPoint = join(temporaryFolder(t), 'disk');
-  mkdirSync(mountPoint);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', mountPoint]);
-  t.after(() => execFileSync('umount', ['--lazy', mountPoint]));
-  const folder = join(mountPoint, 'tables');
+  const { folder } = smallDisk(t, '2m');
   const tables = await openLmdbTables({ folder });
   let written = 0;
   await assert.rejects(
@@ -284,5 +310,40 @@ test('a full disk fails a batch as a whole, with ENOSPC', {
   for (let n = 0; n < written; n++) assert.equal(tables.table(`t${n}`).count({}), 300);
   assert.equal(tables.table(`t${written}`).count({}), 0);
   await tables.close();
-  assert.ok(existsSync(join(folder, '0000000000000001.lmdb')));
+  const again = await openLmdbTables({ folder });
+  assert.equal(again.table('t0').count({}), 300);
+  await again.close();
 });
+
+test('a replacement that does not fit gives back what it took', {
+  skip: needs('root', 'mount', 'umount'),
+}, async (t) => {
+  const { folder, freeBlocks } = smallDisk(t, '6m');
+  const tables = await openLmdbTables({ folder });
+  await tables.write([{ table: 'a', entries: entries(1500, () => Buffer.alloc(1000)) }]);
+  const before = freeBlocks();
+  const replacement = await tables.replacement('empty');
+  await assert.rejects(
+    replacement.write([{ table: 'a', entries: entries(6000, () => Buffer.alloc(1000)) }]),
+    { code: 'ENOSPC' },
+  );
+  replacement.abandon();
+  // The file is closed a few turns later.
+  for (let turns = 0; turns < 10_000 && freeBlocks() !== before; turns++) await nextTurn();
+  assert.equal(freeBlocks(), before);
+  await tables.write([{ table: 'b', entries: entries(1000, () => Buffer.alloc(1000)) }]);
+  const filled = freeBlocks();
+  await assert.rejects(tables.replacement('copy'), { code: 'ENOSPC' });
+  assert.equal(freeBlocks(), filled);
+  assert.equal(tables.table('a').count({}), 1500);
+  await tables.close();
+});
+
+/** A file system of its own. */
+function smallDisk(t: TestContext, size: string): { readonly folder: string; freeBlocks(): number } {
+  const mountPoint = join(temporaryFolder(t), 'disk');
+  mkdirSync(mountPoint);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mountPoint]);
+  t.after(() => execFileSync('umount', ['--lazy', mountPoint]));
+  return { folder: join(mountPoint, 'tables'), freeBlocks: () => statfsSync(mountPoint).bavail };
+}
