@@ -32,10 +32,10 @@ export interface MemberState {
   readonly terms: readonly (number | undefined)[];
   /** It will never crash: what only a restart would read of its disk is not told apart. */
   readonly lasting: boolean;
-  readonly results: Map<string, Result>;
+  /** By name; of crashes, which are made once for each state, by themselves. */
+  readonly results: Map<string | Crash, Result>;
   /** By message. */
   readonly received: Map<number, Result>;
-  readonly writesAfter: Map<string, readonly number[]>;
   readonly renamed: (MemberState | undefined)[];
 }
 
@@ -146,24 +146,18 @@ export class MemberStates {
 
   /** How many entries each write holds that is under way when `input` was done and nothing is durable of it yet. */
   writesAfter(state: MemberState, input: Exclude<Input, Crash> | undefined): readonly number[] {
-    const key = input === undefined ? '' : keyOf(input);
-    let counts = state.writesAfter.get(key);
-    if (counts === undefined) {
-      let { member } = state;
-      if (input !== undefined) {
-        member = copyGraph(member);
-        try {
-          member = act(member, input);
-          while (member.node.hasReady()) act(member, { kind: 'ready' });
-        } catch (error) {
-          // Found as the broken result of the input itself.
-          if (!(error instanceof Error)) throw error;
-        }
+    let { member } = state;
+    if (input !== undefined) {
+      member = copyGraph(member);
+      try {
+        member = act(member, input);
+        while (member.node.hasReady()) act(member, { kind: 'ready' });
+      } catch (error) {
+        // Found as the broken result of the input itself.
+        if (!(error instanceof Error)) throw error;
       }
-      counts = member.writes.map(({ batch }) => (batch.snapshot === undefined ? batch.entries.length : 0));
-      state.writesAfter.set(key, counts);
     }
-    return counts;
+    return member.writes.map(({ batch }) => (batch.snapshot === undefined ? batch.entries.length : 0));
   }
 
   /** What `input` makes of `state`. */
@@ -177,7 +171,7 @@ export class MemberStates {
       }
       return received;
     }
-    const key = keyOf(input);
+    const key = input.kind === 'crash' ? input : keyOf(input);
     let result = state.results.get(key);
     if (result === undefined) {
       result = this.#run(state, input);
@@ -280,7 +274,6 @@ export class MemberStates {
         lasting,
         results: new Map(),
         received: new Map(),
-        writesAfter: new Map(),
         renamed: [],
       };
       this.#states.set(text, state);
@@ -309,7 +302,7 @@ export class MemberStates {
   }
 }
 
-function keyOf(input: Input): string {
+function keyOf(input: Exclude<Input, Crash>): string {
   switch (input.kind) {
     case 'receive':
       return `receive ${input.message.id}`;
@@ -319,8 +312,6 @@ function keyOf(input: Input): string {
       return `${input.kind} ${input.text}`;
     case 'transfer':
       return `transfer ${input.to}`;
-    case 'crash':
-      return `crash ${input.writes} ${input.entries} ${input.during === undefined ? '' : keyOf(input.during)}`;
     default:
       return input.kind;
   }

@@ -11,6 +11,7 @@
  * `sync` step, any number of steps later, or for a crash that loses it, or tears it.
  */
 import { type Bounds, BUDGETS, type Budget } from './bounds.ts';
+import { Crashes } from './crashes.ts';
 import { type Histories, type History, lackingOf } from './history.ts';
 import type { Input, KnownMessage, MemberState, MemberStates, Result } from './member-states.ts';
 import { Network } from './network.ts';
@@ -40,6 +41,7 @@ type BudgetedInput = readonly [input: Input, budgets: readonly Budget[]];
 
 const NO_BUDGETS: readonly Budget[] = [];
 const READS: readonly Budget[] = ['reads'];
+const CRASH: readonly Budget[] = ['crashes'];
 const CRASHES = BUDGETS.indexOf('crashes');
 
 export class WorldModel {
@@ -48,6 +50,7 @@ export class WorldModel {
   readonly states: MemberStates;
   readonly histories: Histories;
   readonly #network: Network;
+  readonly #crashes: Crashes;
   /** Pairs of members whose logs were compared. */
   readonly #compared = new Map<number, string | undefined>();
 
@@ -57,6 +60,7 @@ export class WorldModel {
     this.states = states;
     this.histories = histories;
     this.#network = new Network(bounds, states, histories);
+    this.#crashes = new Crashes(states);
   }
 
   initial(): World {
@@ -117,33 +121,19 @@ export class WorldModel {
     }
     if (this.#left(world, 'crashes') === 0) return inputs;
     const state = world.members[position]!;
-    const crashes = [...this.#crashes(state, undefined, NO_BUDGETS)];
+    const all: BudgetedInput[] = inputs.slice();
+    for (const crash of this.#crashes.of(state, undefined)) all.push([crash, CRASH]);
+    if (!this.#bounds.promptDisk) return all;
     // With a prompt disk, writes are under way only while something else is done.
-    if (this.#bounds.promptDisk) {
-      for (const [input, budgets] of inputs) crashes.push(...this.#crashes(state, input, budgets));
-      for (const id of world.messages) {
-        const message = this.states.messageById(id);
-        if (message.position !== position || message.message.type === 'read-index') continue;
-        crashes.push(...this.#crashes(state, { kind: 'receive', message }, NO_BUDGETS));
-      }
+    for (const [input, budgets] of inputs) {
+      for (const crash of this.#crashes.of(state, input)) all.push([crash, [...budgets, 'crashes']]);
     }
-    return [...inputs, ...crashes];
-  }
-
-  /** All that a crash can leave of the writes under way. */
-  *#crashes(
-    state: MemberState,
-    during: Work | undefined,
-    budgets: readonly Budget[],
-  ): Iterable<BudgetedInput> {
-    const spent: readonly Budget[] = [...budgets, 'crashes'];
-    const writes = this.states.writesAfter(state, during);
-    for (let survived = 0; survived <= writes.length; survived++) {
-      const torn = writes[survived] ?? 0;
-      for (let entries = 0; entries <= torn; entries++) {
-        yield [{ kind: 'crash', during, writes: survived, entries }, spent];
-      }
+    for (const id of world.messages) {
+      const message = this.states.messageById(id);
+      if (message.position !== position || message.message.type === 'read-index') continue;
+      for (const crash of this.#crashes.of(state, { kind: 'receive', message })) all.push([crash, CRASH]);
     }
+    return all;
   }
 
   #spent(world: Pick<World, 'used'>, budget: Budget): number {
