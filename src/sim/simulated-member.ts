@@ -44,6 +44,7 @@ export interface WorldOptions {
   /** A disk operation takes between half of it and all of it. */
   readonly diskMs?: number;
   readonly logSizes?: Surroundings['logSizes'];
+  readonly v3?: Partial<ServerSettings['v3']>;
 }
 
 export interface MemberOptions {
@@ -260,7 +261,7 @@ export class SimulatedMember {
       snapshotCount: options.snapshotCount ?? 10_000,
       strictReconfigCheck: options.strict ?? true,
       serverVersion,
-      v3: { quotaBytes: 0, autoCompaction: { mode: 'off' }, corruptionCheckIntervalMs: 0 },
+      v3: { quotaBytes: 0, autoCompaction: { mode: 'off' }, corruptionCheckIntervalMs: 0, ...options.v3 },
     };
     const server: Server = new Server(serverSettings, {
       ...opened,

@@ -25,6 +25,7 @@ import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { hashV2Store } from '../../src/store/v2/store-hash.ts';
 import type { V2Outcome } from '../../src/store/v2/types.ts';
 import { type V2Request, v2Request } from '../../src/wire/v2-request.ts';
+import { hashOf } from './v3-requests.ts';
 
 export { ELECTION_TICKS, type MemberOptions, TICK_MS, urlOf } from '../../src/sim/simulated-member.ts';
 
@@ -150,6 +151,8 @@ export class SimulatedCluster {
     }, 'all have applied the same');
     const hashes = among().map(({ server }) => hashV2Store(server.store));
     assert.equal(new Set(hashes).size, 1, 'trees differ');
+    const states = among().map(({ server }) => hashOf(server.v3.kv));
+    assert.equal(new Set(states).size, 1, 'the v3 states differ');
     const indexes = among().map(({ server }) => server.store.currentIndex);
     assert.equal(new Set(indexes).size, 1, 'indexes of the trees differ');
   }
