@@ -15,12 +15,15 @@ export interface LeaseKeeperParts {
   readonly monotonicMs: () => number;
   /** A little more than how long an old leader may go on believing that it leads. */
   readonly electionTimeoutMs: number;
+  /** Asks a majority whether this member still leads. */
+  readonly confirmLeadership: (done: (confirmed: boolean) => void) => void;
   readonly propose: (request: V3Request) => void;
 }
 
 export class LeaseKeeper {
   readonly #parts: LeaseKeeperParts;
   #term = 0;
+  #confirming = false;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
@@ -40,9 +43,19 @@ export class LeaseKeeper {
 
   /** To be called every LEASE_SWEEP_INTERVAL_MS. */
   sweep(): void {
-    const { lessor, monotonicMs, propose } = this.#parts;
-    if (!lessor.isPrimary) return;
-    const nowMs = monotonicMs();
+    const { lessor, monotonicMs, confirmLeadership } = this.#parts;
+    const dueMs = lessor.nextDueMs;
+    if (!lessor.isPrimary || this.#confirming || dueMs === undefined || dueMs > monotonicMs()) return;
+    // A leader that was asleep may have been replaced, and its leases renewed elsewhere.
+    this.#confirming = true;
+    confirmLeadership((confirmed) => {
+      this.#confirming = false;
+      if (confirmed && lessor.isPrimary) this.#proposeDue(monotonicMs());
+    });
+  }
+
+  #proposeDue(nowMs: number): void {
+    const { lessor, propose } = this.#parts;
     for (const id of lessor.expired(nowMs, REVOKES_PER_SWEEP_MAX))
       propose({ kind: 'lease-revoke', request: { id } });
     const checkpoints = lessor.checkpointsDue(nowMs, CHECKPOINTS_PER_ENTRY_MAX);

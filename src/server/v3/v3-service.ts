@@ -125,6 +125,7 @@ export class V3Service implements V3Server {
       lessor: state.lessor,
       monotonicMs: () => clock.monotonicMs(),
       electionTimeoutMs: parts.electionTimeoutMs,
+      confirmLeadership: (done) => parts.awaitReadIndex((error) => done(error === undefined)),
       propose: (request) => this.#replicate(request, undefined, () => {}),
     });
     this.leaseService = new LeaseService({
