@@ -43,7 +43,8 @@ export class WatchService {
             return {
               message: (bytes) =>
                 attempt(call, () => stream.request(readRequest(WatchRequestSchema, bytes.slice()))),
-              clientDone: () => stream.finish(),
+              // Its watches go on, as etcd's do: the JSON gateway's client has said all when its body ends.
+              clientDone() {},
             };
           },
         },

@@ -76,13 +76,6 @@ export class WatchStream {
     }
   }
 
-  /** The client wants nothing more: neither do its watches. */
-  finish(): void {
-    if (this.#ended) return;
-    this.#end();
-    this.#call.end();
-  }
-
   #create(request: WatchCreateRequest): void {
     const { kv, watches } = this.#context.v3;
     const key = request.key.length === 0 ? SMALLEST_KEY : request.key;
@@ -153,7 +146,8 @@ export class WatchStream {
 
   #compacted(mine: StreamWatch, compactRevision: number): void {
     this.#forget(mine);
-    this.#write(this.#context.v3.kv.revision, { watchId: mine.id, canceled: true, compactRevision });
+    // etcd tells no revision here.
+    this.#write(0, { watchId: mine.id, canceled: true, compactRevision });
   }
 
   #forget(mine: StreamWatch): void {
