@@ -6,7 +6,7 @@
  *
  *     kind (bits)  1  the KeyValue is whole
  *                  2  its value is left out and stands in `revisions` (only in `current`)
- *                  4  the version before is indexed in `history` (index-rule.ts)
+ *                  4  the version before is indexed in `history` (history-index.ts; only in `revisions`)
  *
  * `sub` is the version's own sub revision, prevMain and prevSub (big-endian) are those of the version before it, 0 if there is none. The header is left
  * out of `revisions` where there is no version before, and of `current` where sub is 0.
@@ -177,7 +177,7 @@ export function encodeVersion(
   const head = withoutValue(kv);
   const current = slab.take(HEADER_BYTES + head.length);
   writeHeader(current, version);
-  current[0]! ^= WHOLE | VALUE_ELSEWHERE;
+  current[0] = VALUE_ELSEWHERE;
   current.set(head, HEADER_BYTES);
   return { kv, revision, current };
 }

@@ -212,6 +212,70 @@ test('a compaction waits for the jobs that read what it takes away', () => {
   assert.equal(backend.table('revisions').entries.length, 100);
 });
 
+test('deletions at a compacted revision go with the next compaction, wherever the slices end', () => {
+  const backend = new NaiveBackend();
+  const store = open(backend);
+  const keys = Array.from({ length: 1300 }, (_, i) => `k${i}`);
+  for (const key of keys) store.put(putRequest(key));
+  store.deleteRange(deleteRequest('k', 'l'));
+  const deleted = store.revision;
+  store.put(putRequest('z'));
+  compact(store, deleted);
+  // Into the middle of the deletions: the puts take three slices.
+  for (let i = 0; i < 4; i++) store.compactSlice();
+  assert.equal(store.compactionPending, true);
+  compact(store, deleted + 1);
+  while (store.compactSlice());
+  assert.deepEqual(
+    ['revisions', 'history', 'current'].map((table) => backend.table(table).entries.length),
+    [1, 0, 1],
+  );
+});
+
+test('ranges of the past pass by keys with long histories, forwards and backwards', () => {
+  const store = open();
+  const all = new Map<number, string[]>();
+  const alive = new Map<string, string>();
+  const note = (): void => {
+    all.set(store.revision, [...alive.keys()].sort());
+  };
+  const put = (key: string): void => {
+    store.put(putRequest(key));
+    alive.set(key, '');
+    note();
+  };
+  const remove = (key: string): void => {
+    store.deleteRange(deleteRequest(key));
+    alive.delete(key);
+    note();
+  };
+  for (const key of ['a', 'c', 'e']) put(key);
+  for (let i = 0; i < 90; i++) {
+    put('b');
+    remove('b');
+  }
+  for (let i = 0; i < 90; i++) {
+    put('d');
+    remove('d');
+  }
+  // More entries than a step of a walk looks at.
+  for (let i = 0; i < 2400; i++) put(`m${i}`);
+  const middle = store.revision;
+  for (let i = 0; i < 2400; i++) remove(`m${i}`);
+  put('b');
+  for (const revision of [4, 5, 6, 7, 11, 100, 101, 200, 201, 250, 1000, middle, middle + 1, middle + 500]) {
+    for (const sortOrder of [1, 2]) {
+      const answer = store.range(rangeRequest('a', 'z', { revision, sortOrder }));
+      assert.equal(answer.kind, 'range');
+      if (answer.kind !== 'range') return;
+      const keys = answer.kvs.map((kv) => shownKv(kv).split('=')[0]);
+      if (sortOrder === 2) keys.reverse();
+      assert.deepEqual(keys, all.get(revision), `revision ${revision}, order ${sortOrder}`);
+      assert.equal(answer.count, keys.length);
+    }
+  }
+});
+
 test('a job that is released holds up nothing', () => {
   const store = open();
   store.put(putRequest('a'));
