@@ -105,7 +105,7 @@ export function uint32(...values: number[]): Buffer {
   return bytes;
 }
 
-type SettingPair = readonly [setting: number, value: number];
+export type SettingPair = readonly [setting: number, value: number];
 
 export function settings(...pairs: readonly SettingPair[]): Buffer {
   const payload = Buffer.alloc(pairs.length * 6);
@@ -257,7 +257,8 @@ export class Http2Client {
         type: this.unread[at + 3]!,
         flags: this.unread[at + 4]!,
         streamId: this.unread.readUInt32BE(at + 5),
-        payload: this.unread.subarray(at + 9, end),
+        // A copy: a few bytes must not keep all that was read with them.
+        payload: Buffer.from(this.unread.subarray(at + 9, end)),
       };
       this.frames.push(each);
       if (each.type === FrameType.headers) this.decode(each);

@@ -22,9 +22,14 @@ export class FloodGuard {
     return ++this.resets <= resetsMax;
   }
 
-  /** @param work requests received and DATA frames sent since the beginning; false: too many idle frames for that */
-  idleFrame(work: number): boolean {
-    if (++this.idleFrames <= idleFramesMax) return true;
+  /**
+   * @param work requests received and DATA frames sent since the beginning
+   * @param weight how many ordinary frames this one costs
+   * @returns false: too many idle frames for that
+   */
+  idleFrame(work: number, weight: number): boolean {
+    this.idleFrames += weight;
+    if (this.idleFrames <= idleFramesMax) return true;
     this.idleFrames = Math.max(0, this.idleFrames - (work - this.work) * excusedPerWork);
     this.work = work;
     return this.idleFrames <= idleFramesMax;

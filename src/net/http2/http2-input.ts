@@ -13,6 +13,9 @@ import { ResetMemory } from './reset-memory.ts';
 import { StreamOpener } from './stream-opener.ts';
 import { StreamTable } from './stream-table.ts';
 
+/** So much of a SETTINGS frame costs as much as another frame. */
+const settingsBytesPerFrame = 64;
+
 /** What frames do to the connection as a whole. */
 export interface InputOwner extends StreamOwner {
   /** The connection can't go on. */
@@ -261,7 +264,7 @@ export class Http2Input implements FrameSink {
         this.fail(settings, 'SETTINGS are not valid');
         return;
       }
-      if (this.settingsReceived) this.idleFrame();
+      if (this.settingsReceived) this.idleFrame(1 + (end - start) / settingsBytesPerFrame);
       this.settingsReceived = true;
       const { output } = this.owner;
       if (settings.headerTableSize !== undefined) output.encoder.setTableLimit(settings.headerTableSize);
@@ -314,8 +317,8 @@ export class Http2Input implements FrameSink {
     if (this.receiving && !this.resets.has(streamId)) this.failStreamId(streamId, ErrorCode.streamClosed);
   }
 
-  private idleFrame(): void {
-    if (!this.guard.idleFrame(this.requests + this.owner.output.dataFrames)) {
+  private idleFrame(weight = 1): void {
+    if (!this.guard.idleFrame(this.requests + this.owner.output.dataFrames, weight)) {
       this.fail(ErrorCode.enhanceYourCalm, 'too many frames without effect');
     }
   }
