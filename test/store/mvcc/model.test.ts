@@ -1,9 +1,15 @@
 /** Long random histories: the store answers as a list of all changes does, across compactions, jobs and crashes at any moment. */
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createWriteBehind } from '../../../src/backend/write-behind.ts';
+import { openLmdbTables } from '../../../src/platform/lmdb-tables.ts';
+import { nodeClock } from '../../../src/platform/node-clock.ts';
+import type { Backend } from '../../../src/ports/backend.ts';
 import { createMvccStore } from '../../../src/store/mvcc/create-mvcc-store.ts';
 import type { MvccStore, RangeJob, RevisionEvents } from '../../../src/store/mvcc/types.ts';
+import { temporaryFolder } from '../../support/data-folder.ts';
 import { printedSeed, seededRandom } from '../../support/seeded-random.ts';
 import { NaiveBackend } from './naive-backend.ts';
 import { NaiveStore } from './naive-store.ts';
@@ -23,14 +29,15 @@ interface RunningJob {
 class Play {
   readonly #draw: RandomRequests;
   readonly #naive = new NaiveStore();
-  #backend = new NaiveBackend();
+  #backend: Backend;
   #store: MvccStore;
   #jobs: RunningJob[] = [];
   #heard: string[] = [];
   #heardFrom = 2;
   #nextLease = 1000n;
 
-  constructor(seed: number) {
+  constructor(seed: number, backend: Backend) {
+    this.#backend = backend;
     this.#draw = new RandomRequests(seededRandom(seed));
     this.#store = this.#open();
   }
@@ -98,7 +105,7 @@ class Play {
   }
 
   #crash(): void {
-    this.#backend = this.#backend.copy();
+    if (this.#backend instanceof NaiveBackend) this.#backend = this.#backend.copy();
     this.#jobs = [];
     this.#store = this.#open();
   }
@@ -206,20 +213,21 @@ class Play {
 
   /** After a finished compaction the tables hold what etcd's would hold, and no more. */
   #checkTables(): void {
-    const rows = this.#backend.table('revisions').entries.length;
+    const rows = this.#rowsOf('revisions');
     assert.equal(rows, this.#naive.changes.length);
     const alive = this.#naive.versionsAt(this.#naive.revision);
-    assert.equal(this.#backend.table('current').entries.length, alive.length);
+    assert.equal(this.#rowsOf('current'), alive.length);
     const indexed = this.#naive.changes.filter(({ main, kv }) =>
       kv === undefined
         ? main > this.#naive.compacted
         : kv.version > 1 && (kv.version % 8 === 0 || kv.value.length > 512),
     );
-    assert.equal(this.#backend.table('history').entries.length, indexed.length);
-    assert.equal(
-      this.#backend.table('lease-keys').entries.length,
-      alive.filter(({ lease }) => lease !== 0n).length,
-    );
+    assert.equal(this.#rowsOf('history'), indexed.length);
+    assert.equal(this.#rowsOf('lease-keys'), alive.filter(({ lease }) => lease !== 0n).length);
+  }
+
+  #rowsOf(table: string): number {
+    return this.#backend.table(table).count({});
   }
 
   #same(actual: unknown, wanted: unknown): void {
@@ -241,15 +249,36 @@ function shownEvents({ revision, events }: RevisionEvents): string[] {
 test('random histories answer as a list of all changes does', (t) => {
   const seed = printedSeed(t);
   for (let history = 0; history < histories; history++) {
-    const play = new Play(seed + history);
+    const play = new Play(seed + history, new NaiveBackend());
     for (let operation = 0; operation < operationsEach; operation++) {
-      try {
-        play.step();
-      } catch (error) {
-        t.diagnostic(`history ${history} (seed ${seed + history}), operation ${operation}`);
-        throw error;
-      }
+      told(t, `history ${history} (seed ${seed + history}), operation ${operation}`, () => play.step());
     }
     play.end();
   }
 });
+
+test('the same on LMDB, with commits on the way', async (t) => {
+  const seed = printedSeed(t);
+  for (let history = 0; history < Math.ceil(histories / 8); history++) {
+    const tables = await openLmdbTables({ folder: temporaryFolder(t) });
+    // Commits at every opportunity, so that rows are found in each of the layers.
+    const policy = { operationsMax: 1 + (history % 3) * 100 };
+    const backend = createWriteBehind({ tables, clock: nodeClock, policy });
+    const play = new Play(seed + 1000 + history, backend);
+    for (let operation = 0; operation < operationsEach; operation++) {
+      told(t, `history ${history} (seed ${seed}), operation ${operation}`, () => play.step());
+      if (operation % 7 === 0) await nextTurn();
+    }
+    play.end();
+    await backend.close();
+  }
+});
+
+function told(t: TestContext, where: string, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    t.diagnostic(where);
+    throw error;
+  }
+}
