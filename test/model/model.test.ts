@@ -19,7 +19,7 @@ async function explore(options: string, mutation = ''): Promise<Exploration> {
   const hook = join(checkout, 'test/model/open-raft.mjs');
   const program = ['--max-old-space-size=6144', '--import', hook, '--import', 'tsx', 'test/model/run.ts'];
   const env = { ...process.env, QUORATE_MUTATION: mutation };
-  const child = execute(process.execPath, [...program, ...options.split(' '), '--seconds', '240', '--json'], {
+  const child = execute(process.execPath, [...program, ...options.split(' '), '--seconds', full ? '600' : '240', '--json'], {
     cwd: checkout,
     env,
     maxBuffer: 1 << 24,
@@ -40,12 +40,12 @@ const complete: readonly (readonly [options: string, states: number, slow: boole
   ['--members 2 --terms 3 --entries 2 --prompt-disk', 2_000, false],
   ['--members 2 --terms 2 --entries 0 --heartbeats 1 --reads 2', 3_000, false],
   ['--members 2 --terms 1 --entries 0 --pre-vote --crashes 1', 180, false],
-  ['--members 2 --terms 1 --entries 1 --batching', 1_000, true],
-  ['--members 2 --terms 2 --entries 2', 50_000, true],
+  ['--members 2 --terms 1 --entries 1 --batching', 800, true],
+  ['--members 2 --terms 2 --entries 2', 80_000, true],
   ['--members 2 --terms 3 --entries 3 --prompt-disk --deep-first', 10_000, true],
-  ['--members 3 --terms 2 --entries 0', 15_000, true],
-  ['--members 3 --terms 2 --entries 2 --prompt-disk --deep-first', 400_000, true],
-  ['--members 3 --voters 1 --terms 2 --entries 0 --changes 1 --change v2,v3,r1', 20_000, true],
+  ['--members 3 --terms 2 --entries 0', 35_000, true],
+  ['--members 3 --terms 2 --entries 2 --prompt-disk --deep-first', 700_000, true],
+  ['--members 3 --voters 1 --terms 2 --entries 0 --changes 1 --change v2,v3,r1', 2_500, true],
 ];
 
 /** Bounds that hold more than fits into the time: explored to a depth. */

@@ -69,7 +69,9 @@ else {
       ? 'a violation'
       : complete
         ? 'complete: nothing else is within the bounds'
-        : `complete up to depth ${depth}`;
+        : deepFirst
+          ? 'not complete'
+          : `complete up to depth ${depth}`;
   console.log(
     `${states} states (up to renaming; ${covered} of them covered, ${heads} without their messages), ${steps} steps, depth ${depth}, ${memberStates} states of a member, ` +
       `${messages} messages, ${seconds().toFixed(1)} s: ${extent}`,
