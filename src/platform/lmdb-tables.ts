@@ -19,7 +19,7 @@ import type {
   TableReader,
 } from '../ports/durable-tables.ts';
 import { asDiskError } from './lmdb-failure.ts';
-import { copyLmdb, LmdbFile } from './lmdb-file.ts';
+import { LmdbFile } from './lmdb-file.ts';
 
 const FILE_NAME = /^([0-9a-f]{16})\.lmdb$/;
 const LEFTOVER = /^(?:[0-9a-f]{16}\.lmdb-lock|\d+\.tmp(?:-lock)?)$/;
@@ -100,9 +100,10 @@ class LmdbTables implements DurableTables {
   async replacement(content: 'empty' | 'copy'): Promise<Replacement> {
     const path = join(this.#folder, `${this.#temporary++}.tmp`);
     try {
-      if (content === 'copy') await copyLmdb(this.#file, path);
+      if (content === 'copy') await this.#file.copy(path);
       const file = new LmdbFile(path);
       this.#others.add(file);
+      if (content === 'copy') await file.touch();
       return new LmdbReplacement(file, {
         adopt: () => this.#adopt(file),
         abandon: () => this.#remove(file),

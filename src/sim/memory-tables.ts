@@ -281,11 +281,17 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.prototype.latin1Slice.call(bytes, 0, bytes.length);
 }
 
+const sizes = new WeakMap<Content, number>();
+
 /** A plausible size: what a tree of pages would need about. */
 function bytesOf(content: Content): number {
+  const known = sizes.get(content);
+  if (known !== undefined) return known;
   let bytes = 0;
   for (const rows of content.values()) {
     for (const row of rows) bytes += row.key.length + row.value.length + 16;
   }
-  return Math.ceil(bytes / 4096) * 4096;
+  const size = Math.ceil(bytes / 4096) * 4096;
+  sizes.set(content, size);
+  return size;
 }

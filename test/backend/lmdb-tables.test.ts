@@ -246,6 +246,27 @@ test('sizes: deleted data is free space, a copy is without it', async (t) => {
   await tables.close();
 });
 
+test('a copy whose first commits free many pages at once, while a view holds them', async (t) => {
+  const tables = await openLmdbTables({ folder: temporaryFolder(t) });
+  for (const fill of ['a', 'b', 'c']) {
+    await tables.write([{ table: 'a', entries: entries(6000, () => Buffer.alloc(1000, fill)) }]);
+  }
+  const copy = await tables.replacement('copy');
+  copy.adopt();
+  const view = tables.view();
+  for (const fill of ['d', 'e', 'f']) {
+    await tables.write([{ table: 'a', entries: entries(6000, () => Buffer.alloc(1000, fill)) }]);
+  }
+  const seen = new Set<number>();
+  for (const reader of [view.table('a'), tables.table('a')]) {
+    reader.scan({}, (_, value) => seen.add(value[0]!).size > 0);
+    assert.equal(reader.count({}), 6000);
+  }
+  assert.deepEqual([...seen], [...Buffer.from('cf')]);
+  view.release();
+  await tables.close();
+});
+
 async function damaged(t: TestContext, damage: (path: string) => void): Promise<string> {
   const folder = temporaryFolder(t);
   const tables = await openLmdbTables({ folder });
