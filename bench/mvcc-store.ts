@@ -84,6 +84,8 @@ async function measure(label: string, operations: number, run: (n: number) => vo
 
 async function bench(backend: Backend): Promise<void> {
   const store: MvccStore = createMvccStore(backend, { leases: { exists: () => true } });
+  store.onCountWork(() => setImmediate(() => countAll(store)));
+  countAll(store);
   let index = 0;
   let events = 0;
   store.onRevision((revision) => {
@@ -121,6 +123,7 @@ async function bench(backend: Backend): Promise<void> {
     const revision = store.revision - 1;
     store.range(thousand(n, { revision }));
   });
+  await readAll(store);
   await measure('put and a range of that key by turns', Math.min(keys, 50_000), (n) => {
     const request = put(scattered(n));
     apply(request);
@@ -158,6 +161,34 @@ async function bench(backend: Backend): Promise<void> {
   const reopened = createMvccStore(backend, { leases: { exists: () => true } });
   console.log(
     `opening: ${(threadTime() - started).toFixed(1)} ms, ${reopened.keyCount} keys; ${events} events; file ${(backend.sizeBytes / 1e6).toFixed(0)} MB, in use ${(backend.sizeInUseBytes / 1e6).toFixed(0)} MB`,
+  );
+}
+
+function countAll(store: MvccStore): void {
+  if (store.countSlice()) setImmediate(() => countAll(store));
+}
+
+/** Everything in slices of a megabyte, as for an answer that is too large for one turn. */
+async function readAll(store: MvccStore): Promise<void> {
+  const job = store.rangeJob(range(Uint8Array.of(0), { rangeEnd: Uint8Array.of(0) }));
+  if (job.kind === 'error') throw new Error(job.code);
+  const before = threadTime();
+  let longest = 0;
+  let rows = 0;
+  let bytes = 0;
+  for (let done = false; !done; ) {
+    const start = threadTime();
+    const slice = job.run(1024 * 1024);
+    longest = Math.max(longest, threadTime() - start);
+    if (slice.kind === 'error') throw new Error(slice.code);
+    rows += slice.kvs.length;
+    for (const kv of slice.kvs) bytes += kv.length;
+    done = slice.done;
+    await nextTurn();
+  }
+  const took = threadTime() - before;
+  console.log(
+    `a job over ${rows} rows, ${(bytes / 1e6).toFixed(0)} MB: ${took.toFixed(0)} ms, longest slice ${longest.toFixed(1)} ms`,
   );
 }
 

@@ -22,7 +22,11 @@ export class BenchCluster {
     this.members = members;
   }
 
-  static async start(program: Program, memberCount: number): Promise<BenchCluster> {
+  static async start(
+    program: Program,
+    memberCount: number,
+    flags: readonly string[] = [],
+  ): Promise<BenchCluster> {
     const ports: { readonly client: number; readonly peer: number }[] = [];
     for (let i = 0; i < memberCount; i++) ports.push({ client: await freePort(), peer: await freePort() });
     const initial = ports.map(({ peer }, at) => `m${at}=http://127.0.0.1:${peer}`).join(',');
@@ -36,6 +40,7 @@ export class BenchCluster {
         `--listen-peer-urls=http://127.0.0.1:${peer}`,
         `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
         `--initial-cluster=${initial}`,
+        ...flags,
       ]),
     }));
     const cluster = new BenchCluster(program, members);
