@@ -86,11 +86,11 @@ export class KvClient {
       if (said?.isDefinite === true)
         history.fault(`${name} refused ${JSON.stringify(request)}: ${said.error}`);
       else if (isSent && isWriting(request))
-        history.requests.push({ ...asked, answer: undefined, answeredAt: Number.POSITIVE_INFINITY });
+        history.record({ ...asked, answer: undefined, answeredAt: Number.POSITIVE_INFINITY });
       return false;
     }
     const answer = kvAnswer(request, said.fields);
-    history.requests.push({ ...asked, answer, answeredAt: performance.now() });
+    history.record({ ...asked, answer, answeredAt: performance.now() });
     const operations = answer.succeeded ? request.success : request.failure;
     operations.forEach(({ kind: did, key }, at) => {
       if (did === 'range') for (const kv of answer.results[at]!) this.#known.set(kv.key, kv.modRevision);

@@ -1,6 +1,6 @@
 /** What all clients of the v3 store have seen in one round, and which keys they use: a few at a time, each left after some hundred requests. */
 
-import type { RecordedRequest } from './kv-request.ts';
+import { isWriting, type RecordedRequest } from './kv-request.ts';
 
 /** Below this everything is written and watched. */
 export const kvPrefix = 'chaos/';
@@ -16,11 +16,18 @@ export interface KeySet {
 
 export class KvHistory {
   readonly requests: RecordedRequest[] = [];
+  /** Requests that may write and were answered. */
+  acknowledgedWrites = 0;
   /** Requests without a definite answer, reads included. */
   unanswered = 0;
   /** What was found wrong while it went on. */
   readonly faults: string[] = [];
   #set: KeySet & { readonly number: number } = keySet(0);
+
+  record(request: RecordedRequest): void {
+    this.requests.push(request);
+    if (request.answer !== undefined && isWriting(request.request)) this.acknowledgedWrites++;
+  }
 
   keySet(): KeySet {
     const number = Math.floor(this.requests.length / requestsPerKeySet);

@@ -85,6 +85,20 @@ export class KvWorkload implements Workload {
     return false;
   }
 
+  get acknowledgedWrites(): number {
+    return this.#history.acknowledgedWrites;
+  }
+
+  /** Of each member, at its own revision, which it tells, too. */
+  hashes(): Promise<readonly string[]> {
+    return Promise.all(
+      this.#context.members().map(async ({ clientUrl }) => {
+        const { revision, hash } = await this.#stateOf(clientUrl);
+        return `${hash} at revision ${revision}`;
+      }),
+    );
+  }
+
   async stop(): Promise<void> {
     for (const client of [...this.#clients, ...this.#leaseClients]) client.stop();
     await this.#asking;

@@ -151,10 +151,10 @@ export class LeaseClient {
     const said = await this.#call(client, path, body);
     const asked = { client: -1 - this.#id, member, request, calledAt };
     if (said === undefined)
-      this.#history.requests.push({ ...asked, answer: undefined, answeredAt: Number.POSITIVE_INFINITY });
+      this.#history.record({ ...asked, answer: undefined, answeredAt: Number.POSITIVE_INFINITY });
     else if (said.fields !== undefined) {
       const answer = kvAnswer(request, said.fields);
-      this.#history.requests.push({ ...asked, answer, answeredAt: performance.now() });
+      this.#history.record({ ...asked, answer, answeredAt: performance.now() });
     }
     return said;
   }
