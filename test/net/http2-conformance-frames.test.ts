@@ -232,6 +232,12 @@ const cases: readonly Case[] = [
     send: [hang, frame(FrameType.priority, 0, 1, Buffer.alloc(4))],
     reset: [1, frameSizeError],
   },
+  {
+    section: '6.3',
+    title: 'PRIORITY of 4 bytes for a stream that is not open',
+    send: [frame(FrameType.priority, 0, 1, Buffer.alloc(4))],
+    goAway: frameSizeError,
+  },
   { section: '6.4', title: 'RST_STREAM on stream 0', send: [reset(0)], goAway: protocolError },
   {
     section: '6.4',

@@ -306,8 +306,10 @@ export class Http2Input implements FrameSink {
 
   private priority(streamId: number, length: number): void {
     if (streamId === 0) this.fail(ErrorCode.protocolError, 'PRIORITY is for a stream');
-    else if (length !== 5) this.failStreamId(streamId, ErrorCode.frameSizeError);
-    else this.idleFrame();
+    else if (length === 5) this.idleFrame();
+    // A stream that is not open yet can't be reset (6.4).
+    else if (streamId > this.lastStreamId) this.fail(ErrorCode.frameSizeError, 'PRIORITY has 5 bytes');
+    else this.failStreamId(streamId, ErrorCode.frameSizeError);
   }
 
   /** A frame for a stream that is over. If we ended it, the client could not know yet. */
