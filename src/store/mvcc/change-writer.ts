@@ -118,6 +118,7 @@ export class ChangeWriter {
     version.main = this.#state.revision + 1;
     version.sub = this.#events.length;
     this.#state.newest = version.main;
+    this.#tables.newest.changed();
     if (row === undefined) {
       version.createRevision = 0;
       version.version = 0;

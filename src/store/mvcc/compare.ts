@@ -25,7 +25,7 @@ export function compareHolds(tables: MvccTables, compare: Compare): boolean {
   let any = false;
   let all = true;
   if (bounds === undefined) {
-    const row = tables.current.get(compare.key);
+    const row = tables.newest.get(compare.key);
     if (row !== undefined) {
       any = true;
       all = passes(row);

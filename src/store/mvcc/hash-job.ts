@@ -14,8 +14,8 @@ import type { MvccState, MvccTables } from './tables.ts';
 import type { HashKvJob, HashKvResult, MvccError } from './types.ts';
 import { isVisibleAt } from './versions.ts';
 
-const SLICE_ROWS = 2000;
-const SLICE_BYTES = 1024 * 1024;
+const SLICE_ROWS = 1000;
+const SLICE_BYTES = 512 * 1024;
 const BUCKET = Uint8Array.of(0x6b, 0x65, 0x79);
 
 export class HashJob implements HashKvJob {

@@ -15,6 +15,8 @@ import { versionAt } from './versions.ts';
 
 /** Rows looked at in one run. */
 const SLICE_ROWS = 2000;
+/** Versions looked up by their keys in one run. */
+const LOOK_UPS = 500;
 /** Up to so many keys the rest is counted at once. */
 const COUNT_AT_ONCE_MAX = 50_000;
 const NO_KVS: readonly EncodedKeyValue[] = [];
@@ -103,7 +105,9 @@ class LargeRangeJob implements RangeJob {
     }
     if (this.#plan.countOnly || this.#more || this.#isDelivered) return this.#count(NO_KVS);
     if (this.#collected === undefined) return this.#inKeyOrder(bytesMax);
-    return this.#delivered < 0 ? this.#collect(this.#collected) : this.#deliver(this.#collected, bytesMax);
+    return this.#delivered < 0
+      ? this.#collect(this.#collected, bytesMax)
+      : this.#deliver(this.#collected, bytesMax);
   }
 
   #inKeyOrder(bytesMax: number): RangeSlice {
@@ -111,14 +115,14 @@ class LargeRangeJob implements RangeJob {
     const kvs: EncodedKeyValue[] = [];
     let bytes = 0;
     this.#walk.step(SLICE_ROWS, (kv) => {
-      if (filter !== undefined && !filter(kv)) return true;
+      bytes += kv.length;
+      if (filter !== undefined && !filter(kv)) return bytes < bytesMax;
       if (this.#room === 0) {
         this.#more = true;
         return false;
       }
       this.#room--;
       kvs.push(kv);
-      bytes += kv.length;
       return bytes < bytesMax;
     });
     return this.#walk.done || this.#more ? this.#count(kvs) : slice(kvs);
@@ -138,12 +142,14 @@ class LargeRangeJob implements RangeJob {
     return walk.done ? this.#last(kvs, walk.visited) : slice(kvs);
   }
 
-  #collect(collected: EncodedKeyValue[]): RangeSlice {
-    const { filter, compare, sortsByValue, readMax } = this.#plan;
+  #collect(collected: EncodedKeyValue[], bytesMax: number): RangeSlice {
+    const { filter, compare, readMax } = this.#plan;
+    let bytes = 0;
     this.#walk.step(SLICE_ROWS, (kv) => {
-      // Without their values, and copied so that they do not hold those: they are read again when their turn comes.
-      if (filter === undefined || filter(kv)) collected.push(sortsByValue ? kv : withoutValue(kv).slice());
-      return collected.length < readMax;
+      bytes += kv.length;
+      // Without values they are copied, so that they do not hold those; the values are read when their turn comes.
+      if (filter === undefined || filter(kv)) collected.push(kv.slice());
+      return collected.length < readMax && bytes < bytesMax;
     });
     if (this.#walk.done || collected.length >= readMax) {
       collected.sort(compare);
@@ -158,7 +164,7 @@ class LargeRangeJob implements RangeJob {
     const kvs: EncodedKeyValue[] = [];
     for (
       let bytes = 0;
-      this.#delivered < end && kvs.length < SLICE_ROWS && bytes < bytesMax;
+      this.#delivered < end && kvs.length < LOOK_UPS && bytes < bytesMax;
       this.#delivered++
     ) {
       let kv = collected[this.#delivered]!;

@@ -22,7 +22,7 @@ export function range(tables: MvccTables, state: MvccState, request: RangeReques
   if (bounds === undefined) return rangeOfOne(tables, state, request.key, plan);
   if (isEmptyBounds(bounds)) return result(state, NO_KVS, false, 0);
   if (plan.countOnly) return result(state, NO_KVS, false, countAt(tables, state, bounds, plan.revision));
-  const wanted = plan.keysOnly && plan.compare === undefined ? 'valueless' : 'whole';
+  const wanted = plan.keysOnly && !plan.sortsByValue ? 'valueless' : 'whole';
   const walk = new VersionWalk(tables, state, bounds, plan.revision, plan.reverse, wanted);
   return plan.compare === undefined
     ? inKeyOrder(tables, state, plan, walk)

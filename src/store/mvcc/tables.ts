@@ -13,6 +13,7 @@
 
 import type { Backend, BackendTable } from '../../ports/backend.ts';
 import { CountIndex } from './count-index.ts';
+import { NewestRows } from './newest-rows.ts';
 import { mainOf, readUint64, revisionKey, writeUint64 } from './revision-key.ts';
 
 /** Names of the tables, for snapshots and tools. */
@@ -20,6 +21,8 @@ export const MVCC_TABLES = ['current', 'history', 'lease-keys', 'mvcc-meta', 're
 
 export interface MvccTables {
   readonly current: BackendTable;
+  /** Rows of `current` of keys that are asked for one by one. */
+  readonly newest: NewestRows;
   /** Of `current`. */
   readonly counts: CountIndex;
   readonly revisions: BackendTable;
@@ -57,6 +60,7 @@ export function openMvccTables(backend: Backend, countBucketKeys?: number): Mvcc
   const current = backend.table('current');
   return {
     current,
+    newest: new NewestRows(current),
     counts: new CountIndex(current, countBucketKeys),
     revisions: backend.table('revisions'),
     history: backend.table('history'),
@@ -73,6 +77,7 @@ export function loadState(tables: MvccTables, state: MvccState): void {
   const written = row === undefined ? 0 : readUint64(row, 0);
   const newest = newestRevision(tables);
   state.generation++;
+  tables.newest.changed();
   state.revision = Math.max(FIRST_REVISION, written, newest, scheduled, finished);
   state.newest = state.revision;
   state.compactedRevision = Math.max(scheduled, finished);

@@ -53,7 +53,7 @@ function checkPuts(parts: TransactionParts, branch: ChosenBranch): MvccError | u
       if (error !== undefined) return error;
     } else if (operation.kind === 'put') {
       const { key, lease, ignoreValue, ignoreLease } = operation.request;
-      if ((ignoreValue || ignoreLease) && parts.tables.current.get(key) === undefined) {
+      if ((ignoreValue || ignoreLease) && parts.tables.newest.get(key) === undefined) {
         return { kind: 'error', code: 'key-not-found' };
       }
       if (lease !== 0n && !parts.leases.exists(lease)) return { kind: 'error', code: 'lease-not-found' };

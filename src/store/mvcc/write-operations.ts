@@ -17,7 +17,7 @@ const NO_KVS: readonly EncodedKeyValue[] = [];
 /** Errors: 'key-not-found', and then nothing was changed. The lease has been checked. */
 export function putKey(tables: MvccTables, writer: ChangeWriter, request: PutRequest): PutResult | MvccError {
   const { key, ignoreValue, ignoreLease } = request;
-  const row = tables.current.get(key);
+  const row = tables.newest.get(key);
   let { value, lease } = request;
   if (ignoreValue || ignoreLease) {
     if (row === undefined) return { kind: 'error', code: 'key-not-found' };
@@ -44,7 +44,7 @@ export function deleteKeys(
     deleted++;
   };
   if (bounds === undefined) {
-    const row = tables.current.get(request.key);
+    const row = tables.newest.get(request.key);
     if (row !== undefined) remove(request.key, row);
   } else if (!isEmptyBounds(bounds)) {
     forEachInChunks(tables, bounds, remove);

@@ -119,6 +119,31 @@ test('numbers and the log’s position are there again after opening', () => {
   assert.equal(again.compactionPending, true);
 });
 
+test('opening looks at a handful of rows, however many there are', () => {
+  const backend = new NaiveBackend();
+  const store = open(backend);
+  for (let i = 0; i < 2000; i++) store.put(putRequest(`k${i % 500}`));
+  store.setApplied(5, 1);
+  const copy = backend.copy();
+  let looks = 0;
+  for (const table of copy.tables.values()) {
+    const get = table.get.bind(table);
+    table.get = (key) => {
+      looks++;
+      return get(key);
+    };
+    const scan = table.scan.bind(table);
+    table.scan = (range, visit) =>
+      scan(range, (key, value) => {
+        looks++;
+        return visit(key, value);
+      });
+    table.count = () => assert.fail('counted');
+  }
+  assert.deepEqual([open(copy).revision, open(copy).keyCount], [2001, 500]);
+  assert.ok(looks < 10, `${looks} rows`);
+});
+
 test('the revision stays when a compaction takes away every row', () => {
   const backend = new NaiveBackend();
   const store = open(backend);
