@@ -12,8 +12,6 @@ export interface V3ApplierParts {
   readonly state: V3State;
   readonly cluster: Cluster;
   readonly monotonicMs: () => number;
-  /** The rows of a compaction are to be deleted from now on. */
-  readonly onCompaction: () => void;
   readonly onAlarm: (alarm: AlarmMember, raised: boolean) => void;
 }
 
@@ -70,7 +68,6 @@ export class V3Applier {
       case 'compaction': {
         const result = kv.compact(request.request);
         if (result.kind === 'error') return result;
-        this.#parts.onCompaction();
         return { kind: 'compaction', revision: kv.revision };
       }
       case 'lease-grant': {

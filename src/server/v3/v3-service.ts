@@ -94,6 +94,7 @@ export class V3Service implements V3Server {
   readonly #keeper: LeaseKeeper;
   readonly #compaction: Slices;
   readonly #delivery: Slices;
+  readonly #counting: Slices;
   readonly #autoCompaction: AutoCompaction;
   /** Waiting for the rows of a compaction to be gone. */
   #physical: (() => void)[] = [];
@@ -111,6 +112,9 @@ export class V3Service implements V3Server {
       onIdle: () => this.#compacted(),
       onFailure,
     });
+    state.kv.onCompactionWork(() => this.#compaction.wake());
+    this.#counting = new Slices({ clock, work: () => state.kv.countSlice(), onFailure });
+    state.kv.onCountWork(() => this.#counting.wake());
     this.#delivery = new Slices({ clock, work: () => state.watches.turn(), onFailure });
     state.watches.onWork(() => this.#delivery.wake());
     state.backend.onFailure(onFailure);
@@ -118,7 +122,6 @@ export class V3Service implements V3Server {
       state,
       cluster,
       monotonicMs: () => clock.monotonicMs(),
-      onCompaction: () => this.#compaction.wake(),
       onAlarm: (alarm, raised) => this.#onAlarm(alarm, raised),
     });
     this.#keeper = new LeaseKeeper({
@@ -172,13 +175,15 @@ export class V3Service implements V3Server {
       timers.every(settings.corruptionCheckIntervalMs, () => this.#checkCorruption());
     }
     this.#autoCompaction.start();
-    // What a restart has interrupted.
+    // What a restart has interrupted, and what is not kept on disk.
     this.#compaction.wake();
+    this.#counting.wake();
   }
 
   stop(): void {
     this.#compaction.stop();
     this.#delivery.stop();
+    this.#counting.stop();
   }
 
   /** Requests that wait for their entry. */
