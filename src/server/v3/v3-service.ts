@@ -337,6 +337,8 @@ export class V3Service implements V3Server {
   }
 
   #compacted(): void {
+    // It may wait for somebody who reads the past.
+    if (this.kv.compactionPending) return;
     for (const done of this.#physical.splice(0)) done();
   }
 
