@@ -255,7 +255,7 @@ export class Http2Exchange extends Http2Stream implements HttpExchange {
   private refuse(status: number): void {
     this.owner.context.metrics.refusedRequests++;
     if (this.started) {
-      this.resetBy(ErrorCode.internalError);
+      this.resetBy(ErrorCode.cancel);
       return;
     }
     const answer = refusalAnswer(refusal(status));
