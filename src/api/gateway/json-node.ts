@@ -2,6 +2,8 @@
  * JSON with the place of everything in it, because the gateway's errors tell line and column. Objects keep repeated names, which the reader of a message
  * refuses. Syntax errors have the texts of Go's encoding/json.
  */
+import { toByteText } from '../http/byte-text.ts';
+import { goQuote } from '../http/go-quote.ts';
 import { readFirstJson } from '../http/json-reader.ts';
 
 interface Place {
@@ -39,15 +41,41 @@ export function readJsonNode(text: string): JsonNode | undefined {
   const parser = new Parser(text);
   if (parser.atEnd()) return undefined;
   const node = parser.value(0);
-  if (node !== undefined) return node;
+  if (node !== undefined) {
+    if (parser.halfPair !== undefined) throw halfPairError(text, node.start, parser.halfPair);
+    return node;
+  }
   const { error } = readFirstJson(text);
   throw new JsonError(
     error === 'unexpected end of JSON input' ? 'unexpected EOF' : (error ?? 'invalid JSON'),
   );
 }
 
+/** Line and character of an offset, both from 1, counted from `start`: '(line 1:8)'. */
+export function placeIn(text: string, start: number, at: number): string {
+  const lines = text.slice(start, at).split('\n');
+  return `(line ${lines.length}:${[...lines.at(-1)!].length + 1})`;
+}
+
+/** Go's encoding/json lets half of a surrogate pair pass, protojson does not. It shows the six bytes behind it. */
+function halfPairError(text: string, start: number, string: Place): JsonError {
+  const escapes =
+    /\\(?:u(d[89ab][0-9a-f]{2})(?=(.{0,6}))(?:\\u(d[c-f][0-9a-f]{2}))?|u(d[c-f][0-9a-f]{2})(?=(.{0,6}))|.)/gis;
+  for (const found of text.slice(string.start).matchAll(escapes)) {
+    const [, high, behindHigh, low, alone, behindAlone] = found;
+    if (alone === undefined && (high === undefined || low !== undefined)) continue;
+    const shown = goQuote(toByteText(behindHigh ?? behindAlone ?? ''));
+    return new JsonError(
+      `proto: syntax error ${placeIn(text, start, string.start)}: invalid escape code ${shown} in string`,
+    );
+  }
+  throw new Error('every escape has its other half');
+}
+
 /** Gives up with undefined at the first fault: the words for it are json-reader.ts's business. */
 class Parser {
+  /** The first string with half a surrogate pair in it. */
+  halfPair: Place | undefined;
   readonly #text: string;
   #at = 0;
 
@@ -129,7 +157,9 @@ class Parser {
       else return undefined;
     }
     this.#at++;
-    return (JSON.parse(this.#text.slice(quote, this.#at)) as string).toWellFormed();
+    const value = JSON.parse(this.#text.slice(quote, this.#at)) as string;
+    if (!value.isWellFormed()) this.halfPair ??= { start: quote, end: this.#at };
+    return value;
   }
 
   #literal(word: string): boolean {

@@ -4,7 +4,7 @@
  * enums are passed over; null leaves a field unset.
  */
 import { BYTES, VARINT, Writer } from '../../wire/protobuf.ts';
-import { JsonError, type JsonField, type JsonNode, readJsonNode } from './json-node.ts';
+import { JsonError, type JsonField, type JsonNode, placeIn, readJsonNode } from './json-node.ts';
 import type { FieldShape, MessageShape } from './message-shape.ts';
 
 /** The first value in `text` as an encoded message; without one the empty message. Throws JsonError. */
@@ -118,7 +118,10 @@ class Encoder {
 
   #integer(field: FieldShape, node: JsonNode): bigint {
     const text = node.kind === 'string' ? node.value : this.#text.slice(node.start, node.end);
-    const number = node.kind === 'string' || node.kind === 'number' ? integerOf(text) : undefined;
+    // Go reads a number out of a string and overlooks what follows it, blanks aside.
+    const isSpaced = text.trim() !== text;
+    const number =
+      (node.kind === 'string' || node.kind === 'number') && !isSpaced ? integerOf(text) : undefined;
     if (number === undefined) throw this.#invalid(field, node);
     const bits = field.type === 'int32' || field.type === 'uint32' ? 32 : 64;
     const isSigned = field.type === 'int32' || field.type === 'int64';
@@ -149,17 +152,15 @@ class Encoder {
     return this.#text.slice(node.start, isOpening ? node.start + 1 : node.end);
   }
 
-  /** Lines and characters, both from 1. */
   #place(at: number): string {
-    const lines = this.#text.slice(this.#start, at).split('\n');
-    return `(line ${lines.length}:${[...lines.at(-1)!].length + 1})`;
+    return placeIn(this.#text, this.#start, at);
   }
 }
 
-const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,9}))?$/;
+const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,9}))?(?![-+.\w])/;
 const DIGITS_MAX = 20;
 
-/** A JSON number that has no fraction in the end: '10', '1e1', '1.0'. undefined for all else. */
+/** The JSON number that the text begins with, if it has no fraction in the end: '10', '1e1', '1.0'. undefined for all else. */
 function integerOf(text: string): bigint | undefined {
   const [, sign, whole, fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
   if (whole === undefined) return undefined;

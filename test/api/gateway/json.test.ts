@@ -88,6 +88,7 @@ describe('messages in JSON', () => {
       [PutRequestSchema, '{"lease":1e3}', { lease: '1000' }],
       [PutRequestSchema, '{"lease":"10E-1"}', { lease: '1' }],
       [PutRequestSchema, '{"lease":-0}', {}],
+      [PutRequestSchema, '{"lease":"7=}"}', { lease: '7' }],
       [PutRequestSchema, '{"lease":0e999999999}', {}],
       [PutRequestSchema, '{"unknown":{"a":[1,{}]},"key":"\\u0059Q=="}', { key: 'YQ==' }],
       [PutRequestSchema, '{"k\\u0065y":"YQ=="}', { key: 'YQ==' }],
@@ -176,6 +177,16 @@ describe('messages in JSON', () => {
         MemberAddRequestSchema,
         '{"peerURLs":[null]}',
         'proto: (line 1:14): invalid value for string field peerURLs: null',
+      ],
+      [
+        PutRequestSchema,
+        '{"key":"YQ==\\ud800","lease":"1"}',
+        String.raw`proto: syntax error (line 1:8): invalid escape code "\",\"lea" in string`,
+      ],
+      [
+        PutRequestSchema,
+        '{"k\\ud83d\\ude00\\udc00ey":1, "lease":"1"}',
+        String.raw`proto: syntax error (line 1:2): invalid escape code "ey\":1," in string`,
       ],
       [PutRequestSchema, `{"x":${'['.repeat(2000)}`, 'exceeded max depth'],
     ];

@@ -17,39 +17,15 @@ import { listen } from '../../../src/net/listener.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import { systemClockForTests } from '../../net/clocks.ts';
 import { parseScript, printScript, printStep, type Script, type Step } from '../../oracle/script.ts';
-import { temporaryFolder } from '../../support/data-folder.ts';
-import { freePort } from '../../support/free-ports.ts';
-import { MemberProcess } from '../../support/member-process.ts';
 import { needs } from '../../support/needs.ts';
-import { type Program, underTest } from '../../support/program.ts';
+import { underTest } from '../../support/program.ts';
 import { createApi } from '../support/api.ts';
 import { Forwarder } from './support/forwarding-methods.ts';
 import { playGatewayScript } from './support/gateway-script.ts';
+import { etcd35Program, needsEtcd35, startMember } from './support/members.ts';
 
 const folder = new URL('transcripts/', import.meta.url);
 const isUpdating = process.env['QUORATE_UPDATE'] === '1';
-const etcd35 = process.env['ETCD_REFERENCE_35'];
-const skip = etcd35 === undefined ? 'needs ETCD_REFERENCE_35, the path of an etcd 3.5' : needs(etcd35);
-const etcd35Program: Program = { name: 'etcd 3.5', command: etcd35 ?? '', extraFlags: [] };
-
-/** A member that advertises the default URLs wherever it listens, so that ids are equal in every run. */
-async function startMember(t: TestContext, program: Program, flags: readonly string[]): Promise<number> {
-  const [clientPort, peerPort] = [await freePort(), await freePort()];
-  const data = temporaryFolder('gateway-oracle');
-  const member = new MemberProcess(program, [
-    `--data-dir=${data}/data`,
-    `--listen-client-urls=http://127.0.0.1:${clientPort}`,
-    '--advertise-client-urls=http://127.0.0.1:2379',
-    `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
-    '--initial-advertise-peer-urls=http://127.0.0.1:2380',
-    '--initial-cluster=default=http://127.0.0.1:2380',
-    ...flags,
-  ]);
-  t.after(() => member.kill());
-  await member.start();
-  return clientPort;
-}
-
 /** Our gateway, on a port of its own, in front of that member. */
 async function startGateway(t: TestContext, memberPort: number): Promise<number> {
   const forwarder = new Forwarder(`http://127.0.0.1:${memberPort}`);
@@ -117,7 +93,7 @@ test('Quorate answers the gateway as etcd 3.5 does', {
   await Promise.all(runs);
 });
 
-test('the gateway answers as etcd 3.5 does', { concurrency: 2, skip }, async (t) => {
+test('the gateway answers as etcd 3.5 does', { concurrency: 2, skip: needsEtcd35 }, async (t) => {
   const runs = files.flatMap((file) => {
     const url = new URL(file, folder);
     const script = parseScript(readFileSync(url, 'utf8'));
