@@ -1,12 +1,12 @@
 /**
  * Gives free space back: a copy without it is made while commits go on, the commits since are repeated on the copy, and the copy takes the
- * place of the tables. Commits repeat safely, since each says what a key holds afterwards; only the last of them keep new ones waiting.
+ * place of the tables. Commits repeat safely, since each says what a key holds afterwards. New commits wait for a few of the repeated ones at a time.
  */
 
-import type { DurableBatch, DurableTables } from '../ports/durable-tables.ts';
+import type { DurableBatch, DurableTables, Replacement } from '../ports/durable-tables.ts';
 
-/** Rounds of catching up before commits are held whatever is left to repeat. */
-const ROUNDS_MAX = 1000;
+/** Batches repeated for each new commit when catching up needs commits to wait: above 1, so that it ends however fast they come. */
+const BATCHES_A_COMMIT = 3;
 
 export interface CommitControl {
   /** `see` is called for every batch after its commit; undefined: no more. */
@@ -14,6 +14,10 @@ export interface CommitControl {
   /** Waits for the commit under way and keeps the next from beginning. */
   hold(): Promise<void>;
   release(): void;
+  /** By then a commit that waited for the release has begun. */
+  nextTurn(): Promise<void>;
+  /** The tables must not be written any more. */
+  fail(error: Error): void;
   /** Changes when all content is exchanged for other: then there is nothing to defragment any more. */
   readonly epoch: number;
 }
@@ -25,11 +29,23 @@ export async function defragment(tables: DurableTables, commits: CommitControl):
   try {
     const copy = await tables.replacement('copy');
     try {
-      for (let round = 0; missed.length > 1 && round < ROUNDS_MAX; round++) await copy.write(missed.shift()!);
+      const repeat = async (most: number): Promise<void> => {
+        for (let i = 0; i < most && missed.length > 0; i++) await copy.write(missed.shift()!);
+      };
+      await repeat(missed.length);
+      while (missed.length > 1) {
+        await commits.hold();
+        try {
+          await repeat(BATCHES_A_COMMIT);
+        } finally {
+          commits.release();
+        }
+        await commits.nextTurn();
+      }
       await commits.hold();
       try {
-        for (let batch = missed.shift(); batch !== undefined; batch = missed.shift()) await copy.write(batch);
-        if (commits.epoch === epoch) copy.adopt();
+        await repeat(missed.length);
+        if (commits.epoch === epoch) await exchange(copy, commits);
       } finally {
         commits.release();
       }
@@ -38,5 +54,14 @@ export async function defragment(tables: DurableTables, commits: CommitControl):
     }
   } finally {
     commits.watchCommits(undefined);
+  }
+}
+
+async function exchange(copy: Replacement, commits: CommitControl): Promise<void> {
+  try {
+    await copy.exchange();
+  } catch (error) {
+    commits.fail(error as Error);
+    throw error;
   }
 }

@@ -130,6 +130,8 @@ class WriteBehind implements Backend {
         },
         hold: () => this.#hold(),
         release: () => this.#release(),
+        nextTurn: () => new Promise((resolve) => this.#clock.defer(resolve)),
+        fail: (error) => this.#fail(error),
         get epoch() {
           return backend.#epoch;
         },

@@ -99,19 +99,27 @@ class LmdbTables implements DurableTables {
 
   async replacement(content: 'empty' | 'copy'): Promise<Replacement> {
     const path = join(this.#folder, `${this.#temporary++}.tmp`);
+    let file: LmdbFile;
     try {
       if (content === 'copy') await this.#file.copy(path);
-      const file = new LmdbFile(path);
-      this.#others.add(file);
-      if (content === 'copy') await file.touch();
-      return new LmdbReplacement(file, {
-        adopt: () => this.#adopt(file),
-        abandon: () => this.#remove(file),
-      });
+      file = new LmdbFile(path);
     } catch (error) {
       removeFile(path);
       throw asDiskError(error, path);
     }
+    this.#others.add(file);
+    const replacement = new LmdbReplacement(file, {
+      adopt: () => this.#adopt(file),
+      exchange: () => this.#adoptBehind(file),
+      abandon: () => this.#remove(file),
+    });
+    try {
+      if (content === 'copy') await file.touch();
+    } catch (error) {
+      replacement.abandon();
+      throw error;
+    }
+    return replacement;
   }
 
   async close(): Promise<void> {
@@ -120,23 +128,48 @@ class LmdbTables implements DurableTables {
   }
 
   #adopt(file: LmdbFile): void {
-    const former = this.#file;
-    const number = this.#number + 1;
-    const temporary = file.path;
+    const former = this.#exchange(file);
     try {
-      fs.renameSync(temporary, pathOf(this.#folder, number));
-      // Whoever opens the file from now on must find the lock file with its readers.
-      fs.renameSync(`${temporary}-lock`, `${pathOf(this.#folder, number)}-lock`);
       syncFolder(this.#folder);
     } catch (error) {
-      throw asDiskError(error, temporary);
+      throw asDiskError(error, this.#folder);
     }
-    file.path = pathOf(this.#folder, number);
+    this.#remove(former);
+  }
+
+  async #adoptBehind(file: LmdbFile): Promise<void> {
+    const former = this.#exchange(file);
+    try {
+      const folder = await fs.promises.open(this.#folder, 'r');
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+    } catch (error) {
+      throw asDiskError(error, this.#folder);
+    }
+    this.#remove(former);
+  }
+
+  /** Returns the former file, which must stay until the new name is durable. */
+  #exchange(file: LmdbFile): LmdbFile {
+    const former = this.#file;
+    const number = this.#number + 1;
+    const path = pathOf(this.#folder, number);
+    try {
+      fs.renameSync(file.path, path);
+      // Whoever opens the file from now on must find the lock file with its readers.
+      fs.renameSync(`${file.path}-lock`, `${path}-lock`);
+    } catch (error) {
+      throw asDiskError(error, file.path);
+    }
+    file.path = path;
     this.#others.delete(file);
+    this.#others.add(former);
     this.#file = file;
     this.#number = number;
-    this.#others.add(former);
-    this.#remove(former);
+    return former;
   }
 
   /** The name goes at once, the content with the last view. */
@@ -148,6 +181,7 @@ class LmdbTables implements DurableTables {
 
 interface ReplacementEnd {
   adopt(): void;
+  exchange(): Promise<void>;
   abandon(): void;
 }
 
@@ -177,6 +211,12 @@ class LmdbReplacement implements Replacement {
     if (this.#isDone) throw new Error('the replacement is gone');
     this.#end.adopt();
     this.#isDone = true;
+  }
+
+  async exchange(): Promise<void> {
+    if (this.#isDone) throw new Error('the replacement is gone');
+    this.#isDone = true;
+    await this.#end.exchange();
   }
 
   abandon(): void {

@@ -83,6 +83,11 @@ export interface Replacement {
    * be under way. Throws a DiskError, after which nothing more may be written.
    */
   adopt(): void;
+  /**
+   * The same, in effect at once and durable when it resolves: nothing may be written before that, and if it rejects never again. For content that is
+   * equal to the former.
+   */
+  exchange(): Promise<void>;
   /** Idempotent; does nothing if it was adopted. */
   abandon(): void;
 }

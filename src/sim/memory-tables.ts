@@ -32,7 +32,7 @@ export interface MemoryTablesOptions {
   readonly random: Pick<Random, 'next'>;
   /** Asked before every operation: an errno name ('ENOSPC', 'EIO') makes it fail without effect. */
   readonly fault?: (operation: TablesOperation) => string | undefined;
-  /** Completes an operation later; the default is a microtask. What a crash overtakes never completes. Not for 'adopt', which is synchronous. */
+  /** Completes an operation later; the default is a microtask. What a crash overtakes never completes. An 'adopt' comes here only if it may wait. */
   readonly schedule?: (operation: TablesOperation, complete: () => void) => void;
 }
 
@@ -169,6 +169,14 @@ class OpenTables implements DurableTables {
         () => medium.content,
       );
     }
+    const adopt = (): void => {
+      if (done || this.#generation !== medium.generation) throw new Error('the replacement is gone');
+      done = true;
+      this.#epoch++;
+      medium.pending = undefined;
+      medium.sizeBytes = 0;
+      medium.settle(content);
+    };
     return {
       table: (name) => readerOf(() => content.get(name) ?? []),
       write: (batch) =>
@@ -181,15 +189,11 @@ class OpenTables implements DurableTables {
           },
         ),
       adopt: () => {
-        if (done || this.#generation !== medium.generation) throw new Error('the replacement is gone');
         const code = medium.options.fault?.({ kind: 'adopt' });
         if (code !== undefined) throw injected(code, { kind: 'adopt' });
-        done = true;
-        this.#epoch++;
-        medium.pending = undefined;
-        medium.sizeBytes = 0;
-        medium.settle(content);
+        adopt();
       },
+      exchange: () => medium.run(this.#generation, { kind: 'adopt' }, adopt, () => {}),
       abandon() {
         done = true;
       },
