@@ -73,13 +73,14 @@ export class RpcContext {
     const error = this.refuse(call, learnerMay);
     if (error !== undefined || !wantsLeader(call)) return error;
     this.#wantLeader.add(call);
-    call.onClose(() => this.#wantLeader.delete(call));
     if (this.#wantLeader.size === 1) this.#lookLater();
     return undefined;
   }
 
   #lookLater(): void {
     this.#clock.schedule(this.#leaderLookMs, () => {
+      // A call has one callback for its end, and that is its service's.
+      for (const call of this.#wantLeader) if (call.closed) this.#wantLeader.delete(call);
       if (this.#wantLeader.size === 0) return;
       this.#looksWithout = this.server.leaderId === NO_MEMBER ? this.#looksWithout + 1 : 0;
       if (this.#looksWithout >= LOOKS_WITHOUT_LEADER) {

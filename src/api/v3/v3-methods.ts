@@ -5,6 +5,8 @@ import type { HealthService } from '../grpc-health/health-service.ts';
 import { withReflection } from '../reflection/reflection-service.ts';
 import { authMethods } from './auth-service.ts';
 import { ClusterService } from './cluster-service.ts';
+import { electionMethods } from './concurrency/election-service.ts';
+import { lockMethods } from './concurrency/lock-service.ts';
 import { KvService, type KvServiceOptions } from './kv-service.ts';
 import { LeaseService } from './lease-service.ts';
 import { MaintenanceService } from './maintenance-service.ts';
@@ -39,6 +41,8 @@ export function v3Methods(server: V3Backed, health: HealthService, options: V3Me
       ...new ClusterService(context).methods(),
       ...new MaintenanceService(context).methods(),
       ...authMethods(context),
+      ...lockMethods(context),
+      ...electionMethods(context),
       ...health.methods(),
     ]),
   );

@@ -2,6 +2,7 @@
 import type { GrpcMethod } from '../../net/grpc-call.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { WatchRequestSchema } from '../../wire/generated/etcdserverpb/watch_pb.ts';
+import { ownCopy } from '../../wire/v3/kv-requests.ts';
 import { attempt, failCall, type RpcContext, readRequest } from './rpc-context.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -42,7 +43,7 @@ export class WatchService {
             const stream = new WatchStream(call, this.#context, this.#options);
             return {
               message: (bytes) =>
-                attempt(call, () => stream.request(readRequest(WatchRequestSchema, bytes.slice()))),
+                attempt(call, () => stream.request(readRequest(WatchRequestSchema, ownCopy(bytes)))),
               // Its watches go on, as etcd's do: the JSON gateway's client has said all when its body ends.
               clientDone() {},
             };
