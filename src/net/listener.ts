@@ -205,6 +205,7 @@ class HttpListener implements Listener {
       });
     }
     this.timer.cancel();
+    this.context.deadlines.stop();
   }
 
   /** The next turn of the wall clock's second. */

@@ -4,7 +4,8 @@
  *   slot    0 ──> call <-> call        20 ms each, 512 of them; a call further away than one turn of the wheel is passed by
  *   slot    1                          until its turn comes
  *
- * One timer of the clock is set, for the first slot that is not empty, and only while there is one.
+ * One timer of the clock is set, for the first slot that is not empty. It stays when the calls are answered before, since the next
+ * ones are mostly due later still; then it finds nothing and is not set again.
  */
 import type { Clock } from '../../ports/clock.ts';
 
@@ -64,10 +65,11 @@ export class DeadlineWheel {
     entry.deadlineSlot = -1;
     entry.deadlineNext = undefined;
     entry.deadlinePrevious = undefined;
-    if (--this.count === 0) this.stop();
+    this.count--;
   }
 
-  private stop(): void {
+  /** Nothing falls due any more; the listener is closed. */
+  stop(): void {
     this.timer?.cancel();
     this.timer = undefined;
     this.timerTick = Number.POSITIVE_INFINITY;
