@@ -43,12 +43,13 @@ export class LayeredTable implements ShortKeyTable {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    if (key.length === 0) throw new Error('a key must not be empty');
+    checkKey(key);
     this.#active.write(byteText(key), key, value);
     this.#wrote(key.length + value.length);
   }
 
   remove(key: Uint8Array): void {
+    checkKey(key);
     this.#active.write(byteText(key), key, undefined);
     this.#wrote(key.length);
   }
@@ -80,4 +81,8 @@ export class LayeredTable implements ShortKeyTable {
     this.#committing = [];
     this.#layers = [this.#active];
   }
+}
+
+function checkKey(key: Uint8Array): void {
+  if (key.length === 0) throw new Error('a key must not be empty');
 }

@@ -12,6 +12,7 @@ export function mergedGet(
   committed: TableReader,
   key: Uint8Array,
 ): Uint8Array | undefined {
+  if (key.length === 0) return undefined;
   let text: string | undefined;
   for (const layer of layers) {
     if (layer.entries.size === 0) continue;
@@ -69,8 +70,10 @@ export function mergedCount(layers: readonly Memtable[], committed: TableReader,
   return count;
 }
 
-function isEmpty(range: KeyRange): boolean {
-  return range.start !== undefined && range.end !== undefined && compareBytes(range.start, range.end) >= 0;
+/** No key is empty, so that none is below an empty one either. */
+function isEmpty({ start, end }: KeyRange): boolean {
+  if (end === undefined) return false;
+  return end.length === 0 || (start !== undefined && compareBytes(start, end) >= 0);
 }
 
 /** Walks over all layers at once; of entries with the same key only the newest is seen. */

@@ -279,8 +279,10 @@ function closedError(): Error {
   return new Error('a read of tables that were closed, or of a view that was released');
 }
 
-function isEmpty(range: KeyRange): boolean {
-  return range.start !== undefined && range.end !== undefined && Buffer.compare(range.start, range.end) >= 0;
+/** LMDB takes an empty end for none. */
+function isEmpty({ start, end }: KeyRange): boolean {
+  if (end === undefined) return false;
+  return end.length === 0 || (start !== undefined && Buffer.compare(start, end) >= 0);
 }
 
 const valueBytes = nativeLmdb.globalBuffer;

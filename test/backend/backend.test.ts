@@ -42,9 +42,13 @@ const value = fc.oneof(
   { arbitrary: fc.uint8Array({ maxLength: 4 }), weight: 9 },
   { arbitrary: fc.constantFrom(3000, 70_000).map((length) => new Uint8Array(length).fill(7)), weight: 1 },
 );
+const bound = fc.oneof(
+  { arbitrary: key, weight: 9 },
+  { arbitrary: fc.constant(new Uint8Array()), weight: 1 },
+);
 const range = fc.record({
-  start: fc.option(key, { nil: undefined }),
-  end: fc.option(key, { nil: undefined }),
+  start: fc.option(bound, { nil: undefined }),
+  end: fc.option(bound, { nil: undefined }),
   reverse: fc.boolean(),
 });
 

@@ -370,4 +370,6 @@ test('names and keys that cannot be are refused', () => {
   assert.throws(() => backend.table(''), /cannot be the name of a table/);
   assert.throws(() => backend.table('a~b'), /cannot be the name of a table/);
   assert.throws(() => backend.table('a').put(new Uint8Array(0), bytes('x')), /must not be empty/);
+  assert.throws(() => backend.table('a').remove(new Uint8Array(0)), /must not be empty/);
+  assert.equal(backend.table('a').get(new Uint8Array(0)), undefined);
 });
