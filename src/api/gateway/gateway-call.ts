@@ -9,7 +9,7 @@ import type { HttpExchange } from '../../net/http-exchange.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { JSON_HEADERS } from '../http/answers.ts';
 import { errorBody, httpCode } from './error-body.ts';
-import { messageToJson } from './message-to-json.ts';
+import { JsonRenderer, messageToJson } from './message-to-json.ts';
 import type { GatewayRoute } from './routes.ts';
 
 /** Of every answer that is no error. */
@@ -19,6 +19,7 @@ export abstract class GatewayCall implements GrpcCall {
   readonly deadlineMs: number | undefined;
   protected readonly exchange: HttpExchange;
   protected readonly route: GatewayRoute;
+  protected readonly clock: Clock;
   readonly #timer: Timer | undefined;
   #ended = false;
   #closeCallbacks: (() => void)[] = [];
@@ -28,6 +29,7 @@ export abstract class GatewayCall implements GrpcCall {
   constructor(exchange: HttpExchange, route: GatewayRoute, clock: Clock, timeoutMs: number | undefined) {
     this.exchange = exchange;
     this.route = route;
+    this.clock = clock;
     if (timeoutMs === undefined) return;
     this.deadlineMs = clock.monotonicMs() + timeoutMs;
     this.#timer = clock.schedule(timeoutMs, () => this.#expire());
@@ -109,11 +111,31 @@ export abstract class GatewayCall implements GrpcCall {
   }
 }
 
+/** Bytes of a message that is rendered at once. */
+const AT_ONCE_BYTES = 32 * 1024;
+/** Characters of a larger one between two turns of the event loop: about a millisecond. */
+const PIECE_CHARACTERS = 64 * 1024;
+
 export class UnaryGatewayCall extends GatewayCall {
   respond(message: Uint8Array): void {
     if (this.closed) return;
     this.ended();
-    this.exchange.send(200, ANSWER_HEADERS, messageToJson(this.route.response, message));
+    const shape = this.route.response;
+    if (message.length <= AT_ONCE_BYTES) {
+      this.exchange.send(200, ANSWER_HEADERS, messageToJson(shape, message));
+    } else this.#sendPieces(new JsonRenderer(shape, message));
+  }
+
+  #sendPieces(renderer: JsonRenderer): void {
+    const stream = this.exchange.begin(200, ANSWER_HEADERS);
+    const next = (): void => {
+      if (this.exchange.closed) return;
+      const hasRoom = stream.write(renderer.next(PIECE_CHARACTERS));
+      if (renderer.done) stream.end();
+      else if (hasRoom) this.clock.defer(next);
+    };
+    stream.onDrain(next);
+    next();
   }
 
   protected sendError(status: GrpcStatus, message: string): void {

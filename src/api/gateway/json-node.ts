@@ -30,7 +30,8 @@ export type JsonNode = Place &
 export class JsonError extends Error {}
 
 const DEPTH_MAX = 1000;
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+/** Nothing that begins like a longer number may be taken for a shorter one. */
+const NUMBER = /-?(?:0|[1-9]\d*(?!\d))(?:(?![.eE])|\.\d+(?!\d)(?![eE])|(?:\.\d+)?[eE][+-]?\d+)/y;
 /** Up to the closing quote, if nothing in it needs a closer look. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what ends a plain string
 const PLAIN_STRING = /[^"\\\u0000-\u001f]*"/y;

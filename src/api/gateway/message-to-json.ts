@@ -5,32 +5,78 @@
 import { Reader } from '../../wire/protobuf.ts';
 import type { FieldShape, MessageShape } from './message-shape.ts';
 
-/** Throws DecodeError on malformed bytes. */
+/** The whole of it. Throws DecodeError on malformed bytes. */
 export function messageToJson(shape: MessageShape, bytes: Uint8Array): string {
-  return messageText(new Reader(bytes), shape);
+  return new JsonRenderer(shape, bytes).next(Number.POSITIVE_INFINITY);
 }
 
-function messageText(reader: Reader, shape: MessageShape): string {
-  let text = '{';
+/** A message that is being rendered: the innermost is the last of its stack. */
+interface Frame {
+  readonly shape: MessageShape;
+  /** What `Reader.leave` wants at its end. */
+  readonly outer: number;
   /** The repeated field whose array is not closed yet. */
-  let list: FieldShape | undefined;
-  while (!reader.done) {
+  list: FieldShape | undefined;
+  hasFields: boolean;
+}
+
+/** Renders piece by piece, so that a large answer holds nobody up. */
+export class JsonRenderer {
+  readonly #reader: Reader;
+  readonly #frames: Frame[] = [];
+  #begun = false;
+
+  constructor(shape: MessageShape, bytes: Uint8Array) {
+    this.#reader = new Reader(bytes);
+    this.#frames.push({ shape, outer: bytes.length, list: undefined, hasFields: false });
+  }
+
+  /** Nothing is left to render. */
+  get done(): boolean {
+    return this.#frames.length === 0;
+  }
+
+  /** At least so many characters more, or the rest. Throws DecodeError on malformed bytes. */
+  next(charactersMin: number): string {
+    let text = this.#begun ? '' : '{';
+    this.#begun = true;
+    while (text.length < charactersMin && !this.done) text += this.#step();
+    return text;
+  }
+
+  /** The next field, or the end of a message. */
+  #step(): string {
+    const reader = this.#reader;
+    const frame = this.#frames.at(-1)!;
+    if (reader.done) {
+      this.#frames.pop();
+      if (!this.done) reader.leave(frame.outer);
+      return frame.list === undefined ? '}' : ']}';
+    }
     const tag = reader.tag();
-    const field = shape.byTag.get(tag);
+    const field = frame.shape.byTag.get(tag);
     if (field === undefined) {
       reader.skip(tag);
-      continue;
+      return '';
     }
-    if (list !== undefined && list !== field) {
-      text += ']';
-      list = undefined;
+    const lead = leadOf(frame, field);
+    frame.list = field.repeated ? field : undefined;
+    frame.hasFields = true;
+    if (field.message === undefined) {
+      return lead + (isPacked(field) ? packedText(reader, field) : valueText(reader, field));
     }
-    if (list === field) text += ',';
-    else text += `${text.length === 1 ? '' : ','}"${field.name}":${field.repeated ? '[' : ''}`;
-    if (field.repeated) list = field;
-    text += isPacked(field) ? packedText(reader, field) : valueText(reader, field);
+    const outer = reader.enter();
+    this.#frames.push({ shape: field.message, outer, list: undefined, hasFields: false });
+    return `${lead}{`;
   }
-  return list === undefined ? `${text}}` : `${text}]}`;
+}
+
+/** What stands before a field's value. */
+function leadOf(frame: Frame, field: FieldShape): string {
+  if (frame.list === field) return ',';
+  const close = frame.list === undefined ? '' : ']';
+  const comma = frame.hasFields ? ',' : '';
+  return `${close}${comma}"${field.name}":${field.repeated ? '[' : ''}`;
 }
 
 function isPacked(field: FieldShape): boolean {
@@ -66,12 +112,8 @@ function valueText(reader: Reader, field: FieldShape): string {
       const name = field.enumNames.get(number);
       return name === undefined ? String(number) : `"${name}"`;
     }
-    case 'message': {
-      const outer = reader.enter();
-      const text = messageText(reader, field.message!);
-      reader.leave(outer);
-      return text;
-    }
+    case 'message':
+      throw new Error('a message is no value');
   }
 }
 

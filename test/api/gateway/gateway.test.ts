@@ -107,6 +107,29 @@ describe('a unary call through the gateway', () => {
     assert.equal(second.status, 0);
   });
 
+  it('comes in pieces when its answer is large, as fast as the client reads', async () => {
+    const kvs = Array.from({ length: 3000 }, () => ({ key: new Uint8Array(100) }));
+    const bytes = bytesOf(RangeResponseSchema, { kvs, count: 3000n });
+    const gateway = new Gateway({
+      '/etcdserverpb.KV/Range': { kind: 'unary', handle: (call) => call.respond(bytes) },
+    });
+    const exchange = gateway.post('/v3/kv/range', '{}');
+    assert.equal(exchange.chunks?.length, 1);
+    assert.equal(exchange.ended, false);
+    // The first piece filled the client's buffer.
+    await new Promise(setImmediate);
+    assert.equal(exchange.chunks.length, 1);
+    exchange.highWaterBytes = Number.POSITIVE_INFINITY;
+    exchange.drain();
+    assert.equal(exchange.chunks.length, 2);
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    assert.equal(exchange.ended, true);
+    assert.ok(exchange.chunks.length >= 6);
+    const answer = JSON.parse(exchange.chunks.join('')) as { kvs: unknown[]; count: string };
+    assert.equal(answer.kvs.length, 3000);
+    assert.equal(answer.count, '3000');
+  });
+
   it('fails with the status that HTTP has for it', () => {
     let status: GrpcStatus = GrpcStatus.ok;
     const gateway = new Gateway({

@@ -6,7 +6,7 @@ import { create, type DescMessage, fromBinary, toBinary, toJson } from '@bufbuil
 import { JsonError } from '../../../src/api/gateway/json-node.ts';
 import { jsonToMessage } from '../../../src/api/gateway/json-to-message.ts';
 import { messageShape } from '../../../src/api/gateway/message-shape.ts';
-import { messageToJson } from '../../../src/api/gateway/message-to-json.ts';
+import { JsonRenderer, messageToJson } from '../../../src/api/gateway/message-to-json.ts';
 import {
   MemberAddRequestSchema,
   MemberRemoveRequestSchema,
@@ -53,6 +53,18 @@ describe('messages in JSON', () => {
           Buffer.from(jsonToMessage(messageShape(TxnRequestSchema), camelCase)),
           Buffer.from(bytes),
         );
+      }),
+    );
+  });
+
+  it('come out the same in pieces', () => {
+    fc.assert(
+      fc.property(txnRequest, fc.integer({ min: 1, max: 100 }), (request, charactersMin) => {
+        const bytes = toBinary(TxnRequestSchema, create(TxnRequestSchema, generatedTxn(request)));
+        const renderer = new JsonRenderer(messageShape(TxnRequestSchema), bytes);
+        let text = '';
+        while (!renderer.done) text += renderer.next(charactersMin);
+        assert.equal(text, messageToJson(messageShape(TxnRequestSchema), bytes));
       }),
     );
   });
@@ -129,6 +141,11 @@ describe('messages in JSON', () => {
       [PutRequestSchema, '{"prev_kv":true,"prevKv":false}', 'proto: (line 1:17): duplicate field "prevKv"'],
       [PutRequestSchema, '[]', 'proto: syntax error (line 1:1): unexpected token ['],
       [PutRequestSchema, ' 5', 'proto: syntax error (line 1:1): unexpected token 5'],
+      [PutRequestSchema, '55e-{', "invalid character '{' in exponent of numeric literal"],
+      [PutRequestSchema, '1.25x', 'proto: syntax error (line 1:1): unexpected token 1.25'],
+      [PutRequestSchema, '1.25ex', "invalid character 'x' in exponent of numeric literal"],
+      [PutRequestSchema, '1.x', "invalid character 'x' after decimal point in numeric literal"],
+      [PutRequestSchema, '01', 'proto: syntax error (line 1:1): unexpected token 0'],
       [PutRequestSchema, 'null', 'proto: syntax error (line 1:1): unexpected token null'],
       [PutRequestSchema, '{"key":"YQ=="', 'unexpected EOF'],
       [
