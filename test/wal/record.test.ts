@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Entry } from '../../src/raft/types.ts';
-import { crc32c } from '../../src/wal/crc32c.ts';
 import { decodeLength, decodeRecord, emptyRecord, FRAME_BYTES, isZero } from '../../src/wal/record.ts';
 import { RecordEncoder } from '../../src/wal/record-encoder.ts';
+import { crc32c } from '../../src/wire/crc32c.ts';
 import { encodeEntry, encodeHardState } from '../../src/wire/raftpb.ts';
 import { fc } from '../support/fast-check.ts';
 
