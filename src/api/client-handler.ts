@@ -4,16 +4,18 @@
  */
 import type { HttpExchange, HttpHandler } from '../net/http-exchange.ts';
 import type { QuorateServer } from '../server/contract.ts';
+import type { AlarmMember } from '../server/v3-contract.ts';
 import { GatewayEndpoint, type GatewayOptions } from './gateway/gateway-endpoint.ts';
 import { sendBadRequest, sendMethodNotAllowed, sendNotFound } from './http/answers.ts';
 import { decodeUtf8, toByteText } from './http/byte-text.ts';
 import { cleanPath, sendRedirect } from './http/clean-path.ts';
 import { unescapePercent } from './http/percent-encoding.ts';
 import { type ProcessFacts, type RaftStatusSource, serveDebugVars } from './ops/debug-vars.ts';
-import { serveHealth } from './ops/health.ts';
+import { type HealthSource, serveHealth } from './ops/health.ts';
 import { type LogLevel, serveLogLevel } from './ops/log-level.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { serveMetrics } from './ops/metrics-endpoint.ts';
+import { probeEndpoints } from './ops/probes.ts';
 import { serveVersion } from './ops/version.ts';
 import { type AuthLookups, serveAuthAccounts, serveAuthEnable } from './v2/auth.ts';
 import { KeysEndpoint } from './v2/keys.ts';
@@ -40,6 +42,8 @@ export interface ClientHandlerOptions {
   readonly watchBacklogBytesMax?: number;
   /** JSON for the v3 API; undefined: there is nothing below /v3 (`--enable-grpc-gateway=false`). */
   readonly gateway?: GatewayOptions | undefined;
+  /** The v3 store's alarms, which /health and /readyz tell; none unless told. */
+  readonly alarms?: () => readonly AlarmMember[];
   /** False: there is nothing below /v2. True unless told. */
   readonly enableV2?: boolean;
 }
@@ -71,7 +75,7 @@ export function clientHandler(server: QuorateServer, options: ClientHandlerOptio
       serve: (exchange) => serveLogLevel(exchange, setLogLevel),
     },
     ...gatewayEndpoints(options.gateway),
-    ...operatorEndpoints(server, metrics),
+    ...operatorEndpoints({ server, alarms: options.alarms ?? noAlarms }, metrics),
   ];
   return options.enableV2 === false ? router(general) : v2Handler(server, options, general);
 }
@@ -144,15 +148,22 @@ function gatewayEndpoints(options: GatewayOptions | undefined): Endpoint[] {
   ];
 }
 
-/** What a URL of --listen-metrics-urls serves: /metrics and /health. */
-export function metricsHandler(server: QuorateServer, metrics: Metrics): HttpHandler {
-  return router(operatorEndpoints(server, metrics));
+/** What a URL of --listen-metrics-urls serves: /metrics, /health, /livez and /readyz. */
+export function metricsHandler(
+  server: QuorateServer,
+  metrics: Metrics,
+  alarms: () => readonly AlarmMember[] = noAlarms,
+): HttpHandler {
+  return router(operatorEndpoints({ server, alarms }, metrics));
 }
 
-function operatorEndpoints(server: QuorateServer, metrics: Metrics): Endpoint[] {
+const noAlarms = (): readonly AlarmMember[] => [];
+
+function operatorEndpoints(source: HealthSource, metrics: Metrics): Endpoint[] {
   return [
     { path: '/metrics', serve: (exchange) => serveMetrics(exchange, metrics.registry) },
-    { path: '/health', allow: 'GET', serve: (exchange) => serveHealth(exchange, server, metrics.health) },
+    { path: '/health', allow: 'GET', serve: (exchange) => serveHealth(exchange, source, metrics.health) },
+    ...probeEndpoints(source, metrics.health.probes),
   ];
 }
 

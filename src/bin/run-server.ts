@@ -227,13 +227,14 @@ class Run {
         setLogLevel: (level) => this.#log.setLevel(level),
         raftStatus: () => member.raft.status(),
         bodyBytesMax: config.maxRequestBytes,
+        alarms: () => server.v3.alarms(),
         enableV2: config.enableV2,
         gateway: config.v3.enableGateway
           ? { methods, clock: nodeClock, messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES }
           : undefined,
       });
       clientGate.open(withHostWhitelist(config.hostWhitelist, withCors(config.cors, handler)));
-      metricsGate.open(metricsHandler(server, metrics));
+      metricsGate.open(metricsHandler(server, metrics, () => server.v3.alarms()));
       if (config.v3.initialCorruptCheck) this.#checkCorruption(server);
       this.#log.info('ready to serve client requests', {
         'listen-client-urls': texts(config.listenClientUrls),

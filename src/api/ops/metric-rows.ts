@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { QuorateServer } from '../../server/contract.ts';
 import { counter, gauge, histogram, type MetricRow, type Sample } from './lazy-metric.ts';
 import type { Metrics } from './metrics.ts';
+import { probeRows } from './probes.ts';
 import { keyRows, storeRows } from './v2-metric-rows.ts';
 import { ETCD_VERSION } from './version.ts';
 
@@ -16,6 +17,7 @@ export function standingRows(metrics: Metrics): MetricRow[] {
       () => health.succeeded,
     ),
     counter('etcd_server_health_failures', 'The total number of failed health checks', () => health.failed),
+    ...probeRows(health.probes),
     {
       name: 'etcd_server_version',
       help: "Which version is running. 1 for 'server_version' label with current version.",

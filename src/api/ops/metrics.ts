@@ -34,7 +34,7 @@ export function createMetrics(): Metrics {
   const metrics: Metrics = {
     registry: new Registry(),
     keys: new KeyTraffic(),
-    health: { succeeded: 0, failed: 0 },
+    health: { succeeded: 0, failed: 0, probes: new Map() },
     walWrittenBytes: 0,
     walFsync: new Histogram(exponentialBounds(0.001, 14)),
     snapshotSave: new Histogram(exponentialBounds(0.001, 14)),

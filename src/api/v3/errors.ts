@@ -26,6 +26,12 @@ export const RpcErrors = {
   badMemberUrls: error(GrpcStatus.invalidArgument, 'given member URLs are invalid'),
   badLeaderTransferee: error(GrpcStatus.failedPrecondition, 'bad leader transferee'),
   authNotEnabled: error(GrpcStatus.failedPrecondition, 'authentication is not enabled'),
+  rootUserNotExist: error(GrpcStatus.failedPrecondition, 'root user does not exist'),
+  userNotFound: error(GrpcStatus.failedPrecondition, 'user name not found'),
+  userEmpty: error(GrpcStatus.invalidArgument, 'user name is empty'),
+  roleNotFound: error(GrpcStatus.failedPrecondition, 'role name not found'),
+  roleEmpty: error(GrpcStatus.invalidArgument, 'role name is empty'),
+  permissionNotGiven: error(GrpcStatus.invalidArgument, 'permission not given'),
   leaseNotFound: error(GrpcStatus.notFound, 'requested lease not found'),
 } as const satisfies Readonly<Record<string, RpcError>>;
 
