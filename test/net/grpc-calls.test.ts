@@ -533,6 +533,25 @@ describe('back-pressure', () => {
   });
 });
 
+test('a call cancelled while its answer waits for a window says nothing more when the window opens', async () => {
+  const server = await serveHttp2();
+  const client = await Http2Client.connect(server.port, [Setting.initialWindowSize, 1 << 20]);
+  for (const id of [1, 3]) {
+    client.send(headers(id, grpcFields('/t.T/Hang'), 0), data(id, message(''), last));
+  }
+  await turnsUntil(() => server.calls.length === 2);
+  for (const each of server.calls) each.respond(Buffer.alloc(60_000));
+  await client.until(() => client.frames.filter(({ type }) => type === FrameType.data).length >= 4);
+  client.send(reset(3), ping());
+  await client.frame(({ type }) => type === FrameType.ping);
+  const before = client.frames.filter(({ streamId }) => streamId === 3).length;
+  client.send(windowUpdate(0, 1 << 20));
+  assert.equal((await client.get(5)).status, '200');
+  assert.equal(client.frames.filter(({ streamId }) => streamId === 3).length, before);
+  client.destroy();
+  await server.listener.close();
+});
+
 test('sendHeaders: the client sees the headers before the first message', async () => {
   const server = await serveHttp2();
   const client = await Http2Client.connect(server.port);

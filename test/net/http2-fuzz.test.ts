@@ -264,6 +264,11 @@ class Judge {
     }
   }
 
+  /** The client has taken the stream back: nothing may follow. */
+  resetByClient(id: number): void {
+    this.ended.add(id);
+  }
+
   done(): void {
     assert.equal(this.rest.length, 0, 'half a frame was sent');
   }
@@ -371,7 +376,16 @@ function oneCase(random: SeededRandom): void {
   const wild = random.below(3) === 0;
   for (let step = 0; step < steps && !fake.socket.destroyed; step++) {
     const next = anyFrame(random, newId);
-    feed(wild && random.below(6) === 0 ? mutated(random, next) : next);
+    if (wild && random.below(6) === 0) {
+      feed(mutated(random, next));
+    } else if (next[3] === FrameType.rstStream && next.length === 13) {
+      fake.settle();
+      judge.read(fake.sent(), grants);
+      feed(next);
+      judge.resetByClient(next.readUInt32BE(5));
+    } else {
+      feed(next);
+    }
     while (random.below(2) === 0) play.act();
     if (random.below(12) === 0) fake.socket.taking = false;
     if (random.below(6) === 0) fake.socket.take();

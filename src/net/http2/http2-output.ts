@@ -268,6 +268,8 @@ export class Http2Output {
   }
 
   private sendFrom(stream: Http2Stream): number {
+    // Taken back while it waited here.
+    if (stream.finished) return 0;
     const count = Math.min(stream.queuedBytes, stream.sendWindow, this.window, framePayloadBytesMax);
     if (count > 0) this.dataFromQueue(stream, count);
     if (stream.queuedBytes > 0) {
