@@ -9,6 +9,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ports: [],
   wire: ['ports'],
   linearizability: [],
+  bbolt: ['ports', 'wire'],
   raft: ['ports', 'wire'],
   backend: ['ports'],
   store: ['ports', 'wire'],
@@ -17,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   wal: ['ports', 'wire', 'raft'],
   net: ['ports'],
   peer: ['ports', 'wire', 'raft', 'net'],
-  server: ['ports', 'wire', 'raft', 'store', 'lease', 'watch', 'wal', 'backend', 'peer'],
+  server: ['ports', 'wire', 'raft', 'store', 'lease', 'watch', 'wal', 'backend', 'bbolt', 'peer'],
   api: ['ports', 'wire', 'raft', 'store', 'lease', 'watch', 'net', 'peer', 'server'],
   platform: ['ports'],
   config: ['ports'],
@@ -73,6 +74,7 @@ const edge = new Set(['platform', 'net', 'peer', 'config', 'bin']);
 /** The core computes from its inputs alone. */
 const core = new Set([
   'ports',
+  'bbolt',
   'linearizability',
   'raft',
   'store',
@@ -87,7 +89,7 @@ const impure =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(?:Timeout|Interval|Immediate)\(|\bperformance\./;
 
 /** Synchronous state machines. */
-const synchronous = new Set(['linearizability', 'raft', 'store', 'lease', 'watch', 'wire']);
+const synchronous = new Set(['linearizability', 'bbolt', 'raft', 'store', 'lease', 'watch', 'wire']);
 
 const files = sourceFiles();
 

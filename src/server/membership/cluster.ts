@@ -85,6 +85,11 @@ export class Cluster {
     return this.#removed.has(id);
   }
 
+  /** Ids that never come back, sorted. */
+  removedIds(): readonly MemberId[] {
+    return [...this.#removed].sort(compareIds);
+  }
+
   /** 'major.minor.patch'; undefined before the first leader has decided it. */
   get version(): string | undefined {
     return this.#version;

@@ -1,15 +1,13 @@
 /** What operators ask of one member: its state, its hash, its data as a file, defragmentation, another leader. */
-import type { Backend } from '../../ports/backend.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RaftNode } from '../../raft/node.ts';
 import { type MemberId, NO_MEMBER } from '../../raft/types.ts';
-import { crc32c } from '../../wire/crc32c.ts';
 import { serverError } from '../errors.ts';
 import type { Leadership } from '../leadership.ts';
 import type { Cluster } from '../membership/cluster.ts';
 import type { HashResult, MemberStatus, V3Answer, V3Maintenance } from '../v3-contract.ts';
 import { alarmText } from './alarms.ts';
-import { encodeState } from './state-stream.ts';
+import { type SnapshotChunk, type SnapshotContent, snapshotFile, snapshotHash } from './snapshot-file.ts';
 import type { V3State } from './v3-state.ts';
 
 export interface MaintenanceParts {
@@ -52,9 +50,9 @@ export class Maintenance implements V3Maintenance {
   }
 
   hash(done: (answer: V3Answer<HashResult>) => void): void {
-    const { state, clock } = this.#parts;
+    const { state, clock, serverVersion } = this.#parts;
     const { revision, compactedRevision } = state.kv;
-    hashOf(state.backend, clock).then(
+    snapshotHash(this.#content(), clock, !serverVersion.startsWith('3.4.')).then(
       (hash) =>
         done({
           ok: true,
@@ -71,9 +69,9 @@ export class Maintenance implements V3Maintenance {
     );
   }
 
-  async *snapshotFile(): AsyncGenerator<{ readonly bytes: Uint8Array; readonly remainingBytes: number }> {
-    const { state, clock } = this.#parts;
-    for await (const bytes of encodeState(state.backend.viewNow(), clock)) yield { bytes, remainingBytes: 0 };
+  /** Of the moment at which its first piece is asked for. */
+  async *snapshotFile(): AsyncGenerator<SnapshotChunk> {
+    yield* snapshotFile(this.#content(), this.#parts.clock);
   }
 
   moveLeader(target: MemberId, done: (answer: V3Answer<undefined>) => void): void {
@@ -87,11 +85,10 @@ export class Maintenance implements V3Maintenance {
       else done({ ok: false, error: serverError('timeout-leader-transfer') });
     });
   }
-}
 
-/** CRC-32C over all tables, names, keys and values, in their order. */
-async function hashOf(backend: Backend, clock: Clock): Promise<number> {
-  let hash = 0;
-  for await (const frame of encodeState(backend.viewNow(), clock)) hash = crc32c(hash, frame);
-  return hash;
+  /** All of one moment: the view, the members and their configuration. */
+  #content(): SnapshotContent {
+    const { state, cluster, raft } = this.#parts;
+    return { view: state.backend.viewNow(), cluster, configuration: raft.configuration };
+  }
 }

@@ -96,6 +96,17 @@ export function appliedIndexOf(content: {
   return row === undefined ? 0 : readUint64(row, 16);
 }
 
+/** The entry of the log that the content is of, read from its table `mvcc-meta`; zeros if there is none. */
+export function appliedPositionOf(meta: Pick<BackendTable, 'get'>): {
+  readonly index: number;
+  readonly term: number;
+} {
+  const row = meta.get(STATE);
+  return row === undefined
+    ? { index: 0, term: 0 }
+    : { index: readUint64(row, 16), term: readUint64(row, 24) };
+}
+
 /** To be written whenever the log's position moves, in the turn of the changes. */
 export function saveState(tables: MvccTables, state: MvccState): void {
   const row = new Uint8Array(32);
