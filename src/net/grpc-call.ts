@@ -46,6 +46,8 @@ export interface GrpcCall {
   onClose(callback: () => void): void;
   /** The whole answer of a unary call: headers, message, trailers with status ok, in one write. The bytes must not change afterwards. */
   respond(message: Uint8Array): void;
+  /** The same with a message in parts, which is so large that it had better not be copied together. */
+  respondParts(parts: readonly Uint8Array[]): void;
   /** Ends the call with an error; trailers-only if nothing was sent yet. `message` is plain text. */
   fail(status: GrpcStatus, message: string): void;
 }

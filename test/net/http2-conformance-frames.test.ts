@@ -107,6 +107,12 @@ const cases: readonly Case[] = [
   },
   {
     section: '5.1',
+    title: 'idle: DATA on a stream of the server',
+    send: [headers(9, getFields), data(6, 'x')],
+    goAway: protocolError,
+  },
+  {
+    section: '5.1',
     title: 'idle: PRIORITY is no error',
     send: [frame(FrameType.priority, 0, 1, Buffer.alloc(5))],
   },

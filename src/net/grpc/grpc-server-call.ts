@@ -279,7 +279,15 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     }
     this.writeHeaders();
     this.ending = true;
-    this.enqueueMessage(message);
+    this.enqueueMessage([message]);
+  }
+
+  respondParts(parts: readonly Uint8Array[]): void {
+    if (this.closed) return;
+    this.close();
+    this.writeHeaders();
+    this.ending = true;
+    this.enqueueMessage(parts);
   }
 
   sendHeaders(): void {
@@ -304,7 +312,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
       this.resetBy(ErrorCode.enhanceYourCalm);
       return false;
     }
-    this.enqueueMessage(message);
+    this.enqueueMessage([message]);
     this.full = this.queuedBytes > pendingOutputBytes || (this.queuedBytes > 0 && output.overfull);
     return !this.full;
   }
@@ -344,14 +352,16 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     output.block(this.id, output.grpcHead, false);
   }
 
-  private enqueueMessage(message: Uint8Array): void {
+  private enqueueMessage(parts: readonly Uint8Array[]): void {
+    let length = 0;
+    for (const part of parts) length += part.length;
     const head = new Uint8Array(messageHeadBytes);
-    head[1] = message.length >>> 24;
-    head[2] = message.length >>> 16;
-    head[3] = message.length >>> 8;
-    head[4] = message.length;
+    head[1] = length >>> 24;
+    head[2] = length >>> 16;
+    head[3] = length >>> 8;
+    head[4] = length;
     this.enqueue(head);
-    this.enqueue(message);
+    for (const part of parts) this.enqueue(part);
     this.owner.output.pump();
   }
 

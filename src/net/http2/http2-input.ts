@@ -104,7 +104,7 @@ export class Http2Input implements FrameSink {
   }
 
   private data(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    if (streamId === 0 || streamId > this.lastStreamId) {
+    if (streamId === 0 || this.isIdle(streamId)) {
       this.fail(ErrorCode.protocolError, 'DATA for no stream');
       return;
     }
@@ -225,7 +225,7 @@ export class Http2Input implements FrameSink {
     }
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      if (streamId > this.lastStreamId) this.fail(ErrorCode.protocolError, 'WINDOW_UPDATE for no stream');
+      if (this.isIdle(streamId)) this.fail(ErrorCode.protocolError, 'WINDOW_UPDATE for no stream');
     } else if (increment === 0) {
       this.failStream(stream, ErrorCode.protocolError);
     } else if (!this.owner.output.addStreamWindow(stream, increment)) {
@@ -236,7 +236,7 @@ export class Http2Input implements FrameSink {
   private rstStream(streamId: number, length: number): void {
     if (length !== 4) {
       this.fail(ErrorCode.frameSizeError, 'RST_STREAM has 4 bytes');
-    } else if (streamId === 0 || streamId > this.lastStreamId) {
+    } else if (streamId === 0 || this.isIdle(streamId)) {
       this.fail(ErrorCode.protocolError, 'RST_STREAM for no stream');
     } else {
       const stream = this.streams.get(streamId);
@@ -308,8 +308,13 @@ export class Http2Input implements FrameSink {
     if (streamId === 0) this.fail(ErrorCode.protocolError, 'PRIORITY is for a stream');
     else if (length === 5) this.idleFrame();
     // A stream that is not open yet can't be reset (6.4).
-    else if (streamId > this.lastStreamId) this.fail(ErrorCode.frameSizeError, 'PRIORITY has 5 bytes');
+    else if (this.isIdle(streamId)) this.fail(ErrorCode.frameSizeError, 'PRIORITY has 5 bytes');
     else this.failStreamId(streamId, ErrorCode.frameSizeError);
+  }
+
+  /** Was the stream never opened? Even ones are the server's, which opens none. */
+  private isIdle(streamId: number): boolean {
+    return streamId > this.lastStreamId || (streamId & 1) === 0;
   }
 
   /** A frame for a stream that is over. If we ended it, the client could not know yet. */

@@ -126,7 +126,8 @@ export class RequestHead {
   /** What is a request, but not one for this server. */
   private refusedStatus(): number {
     if (this.method === 'CONNECT') return 405;
-    if (this.authority !== undefined && !isHost(this.authority)) return 400;
+    // etcdctl gives its endpoint as the authority, 'http://' and all, and etcd's gRPC server does not look at it.
+    if (!this.isGrpc && this.authority !== undefined && !isHost(this.authority)) return 400;
     return isTarget(this.target, this.method) ? 0 : 400;
   }
 
