@@ -5,7 +5,6 @@
  * Modes: 'write' only writes; 'defragment' also defragments again and again; 'stage' also exchanges all content for a copy of itself.
  */
 
-import { writeSync } from 'node:fs';
 import { createWriteBehind } from '../../../src/backend/write-behind.ts';
 import { openLmdbTables } from '../../../src/platform/lmdb-tables.ts';
 import { nodeClock } from '../../../src/platform/node-clock.ts';
@@ -76,7 +75,7 @@ async function main(folder: string, seed: number, mode: string): Promise<void> {
       applyTurn(target, seed, ++n);
       if (n % 7 === 0) {
         const durable = n;
-        void backend.commit().then(() => writeSync(1, `durable ${durable}\n`));
+        void backend.commit().then(() => process.stdout.write(`durable ${durable}\n`));
       }
     }
     setImmediate(turn);
@@ -84,14 +83,14 @@ async function main(folder: string, seed: number, mode: string): Promise<void> {
   turn();
   while (mode === 'defragment') {
     await backend.defragment();
-    writeSync(1, 'defragmented\n');
+    process.stdout.write('defragmented\n');
   }
   while (mode === 'stage') {
     // Writes stop, since what they change would be lost: a member that takes a snapshot applies nothing meanwhile.
     exchanging = true;
     const staged = await backend.stage(copyOf(backend));
     staged.activate();
-    writeSync(1, `durable ${n}\nexchanged\n`);
+    process.stdout.write(`durable ${n}\nexchanged\n`);
     exchanging = false;
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
