@@ -18,6 +18,7 @@ import {
   revisionOf,
   toBase64,
 } from './gateway-client.ts';
+import { type HashKv, hashKv } from './hash-kv.ts';
 import { KvClient, type KvClientKind } from './kv-client.ts';
 import { keyValueOf } from './kv-gateway.ts';
 import { KvHistory, kvPrefix } from './kv-history.ts';
@@ -33,6 +34,11 @@ const kinds: readonly KvClientKind[] = [
 ];
 const leaseClientCount = 2;
 const watcherCount = 2;
+interface MemberState extends HashKv {
+  readonly revision: number;
+  readonly kvs: readonly KeyValue[];
+}
+
 const everything = { key: toBase64(kvPrefix), range_end: toBase64(endOfPrefix(kvPrefix)) };
 
 export class KvWorkload implements Workload {
@@ -156,7 +162,7 @@ export class KvWorkload implements Workload {
   }
 
   /** When no lease has a key any more: what every member holds, all of them alike, at one revision. */
-  async #agreed(): Promise<{ revision: number; kvs: readonly KeyValue[] }> {
+  async #agreed(): Promise<MemberState> {
     const { members, launchStopped } = this.#context;
     return until(
       'all members hold the same at one revision, without keys of leases',
@@ -174,7 +180,7 @@ export class KvWorkload implements Workload {
     );
   }
 
-  async #stateOf(url: string): Promise<{ revision: number; kvs: KeyValue[]; hash: string }> {
+  async #stateOf(url: string): Promise<MemberState> {
     const client = new GatewayClient(url, 10_000);
     const ask = async (path: string, body: GatewayFields): Promise<GatewayFields> => {
       const { fields, error } = await client.call(path, body);
@@ -184,8 +190,8 @@ export class KvWorkload implements Workload {
     try {
       const fields = await ask('/v3/kv/range', everything);
       const revision = revisionOf(fields);
-      const hashed = await ask('/v3/maintenance/hash', { revision: String(revision) });
-      return { revision, kvs: listOf(fields['kvs']).map(keyValueOf), hash: String(hashed['hash']) };
+      const { hash, compactRevision } = await hashKv(url, revision);
+      return { revision, kvs: listOf(fields['kvs']).map(keyValueOf), hash, compactRevision };
     } finally {
       client.close();
     }
