@@ -50,9 +50,9 @@ export class Maintenance implements V3Maintenance {
   }
 
   hash(done: (answer: V3Answer<HashResult>) => void): void {
-    const { state, clock, serverVersion } = this.#parts;
+    const { state, clock } = this.#parts;
     const { revision, compactedRevision } = state.kv;
-    snapshotHash(this.#content(), clock, !serverVersion.startsWith('3.4.')).then(
+    snapshotHash(this.#content(), clock).then(
       (hash) =>
         done({
           ok: true,

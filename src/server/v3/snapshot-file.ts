@@ -27,7 +27,7 @@ import { encodeMember } from '../membership/member-json.ts';
 
 export interface SnapshotContent {
   readonly view: BackendView;
-  readonly cluster: Cluster;
+  readonly cluster: Pick<Cluster, 'members' | 'removedIds' | 'version'>;
   readonly configuration: ConfState;
 }
 
@@ -43,6 +43,8 @@ interface Row {
 }
 
 const FIRST_AUTH_REVISION = 1n;
+/** Of the bucket `meta`. */
+const NOT_HASHED: ReadonlySet<string> = new Set(['consistent_index', 'term']);
 /** A slice of hashing ends with the row that reaches one of these. */
 const HASH_SLICE_BYTES = 256 * 1024;
 const HASH_SLICE_ROWS = 1000;
@@ -65,21 +67,13 @@ export async function* snapshotFile(content: SnapshotContent, clock: Clock): Asy
 }
 
 /**
- * etcd's Hash: CRC-32C over all buckets in their order, names, keys and values, but of what members may differ in (their place in the log).
+ * etcd 3.5's Hash: CRC-32C over all buckets in their order, names, keys and values, but for the place in the log, in which members may differ.
  * Releases the view at its end.
- * @param hasConfState Whether the configuration counts: from etcd 3.5 on it is among the rows.
  */
-export async function snapshotHash(
-  content: SnapshotContent,
-  clock: Clock,
-  hasConfState: boolean,
-): Promise<number> {
+export async function snapshotHash(content: SnapshotContent, clock: Clock): Promise<number> {
   let hash = 0;
-  const isCounted = (bucket: string, key: Uint8Array): boolean => {
-    if (bucket !== 'meta') return true;
-    const name = new TextDecoder().decode(key);
-    return name !== 'consistent_index' && name !== 'term' && (hasConfState || name !== 'confState');
-  };
+  const isCounted = (bucket: string, key: Uint8Array): boolean =>
+    bucket !== 'meta' || !NOT_HASHED.has(new TextDecoder().decode(key));
   try {
     for (const bucket of etcdBuckets(content)) {
       hash = crc32c(hash, bytesOf(bucket.name));
