@@ -82,6 +82,12 @@ export abstract class GatewayCall implements GrpcCall {
   }
 
   abstract respond(message: Uint8Array): void;
+
+  /** As JSON it is made of one piece anyway. */
+  respondParts(parts: readonly Uint8Array[]): void {
+    this.respond(Buffer.concat(parts));
+  }
+
   protected abstract sendError(status: GrpcStatus, message: string): void;
 
   protected watchClient(): void {

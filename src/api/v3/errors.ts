@@ -14,6 +14,17 @@ function error(status: GrpcStatus, text: string): RpcError {
 
 /** What is found wrong before the server is asked. */
 export const RpcErrors = {
+  streamSortUnsupported: {
+    status: GrpcStatus.unimplemented,
+    message: 'RangeStream does not support custom sort orders',
+  },
+  streamFilterUnsupported: {
+    status: GrpcStatus.unimplemented,
+    message: 'RangeStream does not support revision filters',
+  },
+  invalidSort: error(GrpcStatus.invalidArgument, 'invalid sort option'),
+  answerTooLarge: error(GrpcStatus.resourceExhausted, 'the answer is larger than a message may be'),
+  slowReader: error(GrpcStatus.resourceExhausted, 'the client reads too slowly'),
   emptyKey: error(GrpcStatus.invalidArgument, 'key is not provided'),
   keyNotFound: error(GrpcStatus.invalidArgument, 'key not found'),
   valueProvided: error(GrpcStatus.invalidArgument, 'value is provided'),

@@ -1,5 +1,11 @@
 /** What etcd refuses of a KV request before it goes anywhere. */
-import type { RequestOp, TxnRequest } from '../../wire/v3/kv-types.ts';
+import {
+  type RangeRequest,
+  type RequestOp,
+  SortOrder,
+  SortTarget,
+  type TxnRequest,
+} from '../../wire/v3/kv-types.ts';
 import { type RpcError, RpcErrors } from './errors.ts';
 import { WriteSet } from './write-set.ts';
 
@@ -22,6 +28,24 @@ export function checkPut(request: {
   if (request.ignoreValue && request.value.length > 0) return RpcErrors.valueProvided;
   if (request.ignoreLease && request.lease !== 0n) return RpcErrors.leaseProvided;
   return undefined;
+}
+
+/** KV.RangeStream knows one order, and no filters. */
+export function checkStream(request: RangeRequest): RpcError | undefined {
+  const { sortOrder, sortTarget } = request;
+  if (!isOneOf(SortOrder, sortOrder) || !isOneOf(SortTarget, sortTarget)) return RpcErrors.invalidSort;
+  const isByKey =
+    sortOrder === SortOrder.none || (sortOrder === SortOrder.ascend && sortTarget === SortTarget.key);
+  if (!isByKey) return RpcErrors.streamSortUnsupported;
+  const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;
+  const isFiltered = [minModRevision, maxModRevision, minCreateRevision, maxCreateRevision].some(
+    (bound) => bound !== 0,
+  );
+  return isFiltered ? RpcErrors.streamFilterUnsupported : undefined;
+}
+
+function isOneOf(names: Readonly<Record<string, number>>, value: number): boolean {
+  return Object.values(names).includes(value);
 }
 
 /** `operationsMax`: `--max-txn-ops`; each level of nesting uses up what the level above it has left. */

@@ -1,5 +1,5 @@
-/** etcdserverpb.KV: Range, Put, DeleteRange, Txn, and Compact. The hot path of a member. */
-import type { GrpcCall, GrpcMethod } from '../../net/grpc-call.ts';
+/** etcdserverpb.KV: Range, RangeStream, Put, DeleteRange, Txn, and Compact. The hot path of a member. */
+import type { GrpcCall, GrpcMethod, GrpcStreamCall } from '../../net/grpc-call.ts';
 import type { Submitted } from '../../server/contract.ts';
 import type { V3Outcome } from '../../server/v3-contract.ts';
 import {
@@ -13,13 +13,13 @@ import {
   encodeDeleteRangeResponse,
   encodeHeaderResponse,
   encodePutResponse,
-  encodeRangeResponse,
   encodeTxnResponse,
 } from '../../wire/v3/kv-responses.ts';
-import type { RangeRequest, RequestOp, TxnRequest } from '../../wire/v3/kv-types.ts';
+import { type RangeRequest, type RequestOp, SortTarget, type TxnRequest } from '../../wire/v3/kv-types.ts';
 import { decodeTxnRequest } from '../../wire/v3/txn-request.ts';
 import { RpcErrors, rpcError } from './errors.ts';
-import { checkKey, checkPut, checkTxn } from './kv-checks.ts';
+import { checkKey, checkPut, checkStream, checkTxn } from './kv-checks.ts';
+import { answerRange, streamRange } from './range-answers.ts';
 import { attempt, failCall, type RpcContext } from './rpc-context.ts';
 
 export interface KvServiceOptions {
@@ -48,6 +48,13 @@ export class KvService {
     ];
     return [
       unary('Range', (call, bytes) => this.#range(call, bytes)),
+      [
+        '/etcdserverpb.KV/RangeStream',
+        {
+          kind: 'server-stream',
+          handle: (call, request) => attempt(call, () => this.#rangeStream(call, request)),
+        },
+      ],
       unary('Put', (call, bytes) => this.#put(call, bytes)),
       unary('DeleteRange', (call, bytes) => this.#deleteRange(call, bytes)),
       unary('Txn', (call, bytes) => this.#txn(call, bytes)),
@@ -93,11 +100,26 @@ export class KvService {
   }
 
   #rangeNow(call: GrpcCall, request: RangeRequest): void {
-    if (call.closed) return;
-    const { v3, writer } = this.#context;
-    const result = v3.kv.range(request);
-    if (result.kind === 'error') failCall(call, rpcError(result));
-    else call.respond(encodeRangeResponse(writer, this.#context.header(result.revision), result));
+    if (!call.closed) answerRange(this.#context, call, request);
+  }
+
+  #rangeStream(call: GrpcStreamCall, bytes: Uint8Array): void {
+    const decoded = decodeRangeRequest(ownCopy(bytes));
+    const error =
+      this.#context.refuseStream(call, decoded.serializable) ?? checkKey(decoded) ?? checkStream(decoded);
+    if (error !== undefined) {
+      failCall(call, error);
+      return;
+    }
+    const request = { ...decoded, sortTarget: SortTarget.key };
+    if (request.serializable) {
+      streamRange(this.#context, call, request);
+      return;
+    }
+    this.#context.server.awaitReadIndex((failed) => {
+      if (failed !== undefined) failCall(call, rpcError(failed));
+      else streamRange(this.#context, call, request);
+    });
   }
 
   #txn(call: GrpcCall, bytes: Uint8Array): void {

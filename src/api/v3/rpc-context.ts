@@ -25,7 +25,7 @@ export class RpcContext {
   /** Answers are made in its slab, one after the other. */
   readonly writer = new Writer();
   readonly #header: { clusterId: bigint; memberId: bigint; revision: number; raftTerm: number };
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #leaderLookMs: number;
   /** Streams whose client wants to be told when there is no leader. */
   readonly #wantLeader = new Set<GrpcCall>();
@@ -36,7 +36,7 @@ export class RpcContext {
     this.server = server;
     this.v3 = server.v3;
     this.maintenance = server.maintenance;
-    this.#clock = clock;
+    this.clock = clock;
     this.#leaderLookMs = electionTimeoutMs;
     this.#header = { clusterId: server.clusterId, memberId: server.memberId, revision: 0, raftTerm: 0 };
   }
@@ -78,7 +78,7 @@ export class RpcContext {
   }
 
   #lookLater(): void {
-    this.#clock.schedule(this.#leaderLookMs, () => {
+    this.clock.schedule(this.#leaderLookMs, () => {
       // A call has one callback for its end, and that is its service's.
       for (const call of this.#wantLeader) if (call.closed) this.#wantLeader.delete(call);
       if (this.#wantLeader.size === 0) return;

@@ -36,6 +36,18 @@ export function encodeRangeResponse(writer: Writer, header: ResponseHeader, resu
   return roomy.finish();
 }
 
+/** A RangeResponse in parts, to be sent one behind the other: first its header (`encodeHeaderResponse`), then any number of these, then the end. */
+export function encodeRangePart(writer: Writer, kvs: readonly EncodedKeyValue[]): Uint8Array {
+  const roomy = withRoom(writer, keyValuesLength(kvs));
+  writeKeyValues(roomy, KVS, kvs);
+  return roomy.finish();
+}
+
+export function encodeRangeEnd(writer: Writer, more: boolean, count: number): Uint8Array {
+  writeMoreAndCount(writer, more, count);
+  return writer.finish();
+}
+
 /**
  * One piece of KV.RangeStream. All but the last hold key values only (`last` undefined); header, more and count come with the last.
  *

@@ -37,6 +37,9 @@ export class FakeStreamCall implements GrpcStreamCall {
     this.write(message);
     this.end();
   }
+  respondParts(parts: readonly Uint8Array[]): void {
+    this.respond(Buffer.concat(parts));
+  }
   write(message: Uint8Array): boolean {
     if (this.closed) return false;
     this.written.push(message);
