@@ -89,6 +89,8 @@ function packageFiles(folder: string): string[] {
   const here = `${process.platform}-${process.arch}`;
   return filesBelow(folder).filter((path) => {
     if (path.startsWith('node_modules/') || idle.test(path)) return false;
+    // The image has the C library of this machine, which npm packages call glibc.
+    if (path.endsWith('.musl.node')) return false;
     const prebuilt = /^prebuilds\/([^/]+)\//.exec(path);
     return prebuilt === null || prebuilt[1] === here;
   });
