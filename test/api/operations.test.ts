@@ -21,7 +21,7 @@ test('/version, /health and /v2/machines', () => {
   api.server.healthy = false;
   assert.equal(
     api.ask('/health').transcript(),
-    '503\nContent-Type: text/plain; charset=utf-8\nX-Content-Type-Options: nosniff\n{"health":"false","reason":"QGET ERROR"}\n',
+    '503\nContent-Type: text/plain; charset=utf-8\nX-Content-Type-Options: nosniff\n{"health":"false","reason":"RAFT NO LEADER"}\n',
   );
   api.server.list.push({ ...api.server.list[0]!, id: 5n, clientURLs: ['http://a:1', 'http://z:1'] });
   assert.equal(told(api.ask('/v2/machines')), '200 http://127.0.0.1:2379, http://a:1, http://z:1');

@@ -100,7 +100,8 @@ test('what no endpoint serves', () => {
     '/v2/auth',
     '/metrics/',
     '/debug/requests',
-    '/livez',
+    '/livez/',
+    '/readyz/nope',
     '/config',
   ];
   for (const path of paths)
