@@ -16,6 +16,7 @@ import type { ServerErrorCode, Submitted } from './contract.ts';
 import { serverError } from './errors.ts';
 import type { Cluster, MembershipChange } from './membership/cluster.ts';
 import type { Proposals, Proposed, Waiter } from './proposals.ts';
+import { sameBytes } from './same-bytes.ts';
 
 export interface ApplierParts {
   readonly self: MemberId;
@@ -166,14 +167,6 @@ export class Applier {
 /** v2 requests begin with their id; those of v3 have theirs further inside, if at all. */
 function isOfV2(data: Uint8Array): boolean {
   return data[0] === REQUEST_ID_TAG;
-}
-
-/** On a leader they are the same array. */
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 const REQUEST_ID_TAG = tagOf(1, VARINT);

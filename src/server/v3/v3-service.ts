@@ -25,6 +25,7 @@ import { serverError } from '../errors.ts';
 import type { Leadership } from '../leadership.ts';
 import type { Cluster } from '../membership/cluster.ts';
 import { Proposals, type RequestIds, type Waiter } from '../proposals.ts';
+import { sameBytes } from '../same-bytes.ts';
 import type { Timers } from '../timers.ts';
 import type {
   AlarmMember,
@@ -375,12 +376,4 @@ export class V3Service implements V3Server {
       from: memberId.toString(16),
     });
   }
-}
-
-/** On a leader they are the same array. */
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
