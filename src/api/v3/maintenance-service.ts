@@ -146,7 +146,7 @@ export class MaintenanceService {
     failCall(call, checkDowngrade(request, this.#context.server.clusterVersion));
   }
 
-  /** The file in pieces, each with what is still to come. */
+  /** The file in pieces, each with what is still to come, and at the end its checksum, which does not count. */
   #snapshot(call: GrpcStreamCall): void {
     const error = this.#context.refuseStream(call, false);
     if (error !== undefined) {
