@@ -19,10 +19,10 @@ export async function callGateway(
   return (answer['result'] as GatewayFields | undefined) ?? answer;
 }
 
-/** The head of the answer has come. */
+/** The head of the answer has come. Each request has a connection of its own: those of before may be to a process that is no more. */
 export function openGateway(clientUrl: string, path: string, body: GatewayFields): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(clientUrl + path, { method: 'POST' }, resolve);
+    const outgoing = httpRequest(clientUrl + path, { method: 'POST', agent: false }, resolve);
     outgoing.on('error', reject);
     outgoing.end(JSON.stringify(body));
   });

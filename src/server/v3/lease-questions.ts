@@ -2,7 +2,7 @@
  * What members ask their leader about leases, in etcd's paths and messages, so that members of either kind answer each other:
  *
  *   POST /leases           LeaseKeepAliveRequest { 1 ID }                         LeaseKeepAliveResponse { 2 ID, 3 TTL }
- *   POST /leases/internal  LeaseInternalRequest { 1 { 1 ID, 2 keys } }            LeaseInternalResponse { 1 { 2 ID, 3 TTL, 4 grantedTTL, 5 keys } }
+ *   POST /leases/internal  LeaseInternalRequest { 1 { 1 ID, 2 keys } }            LeaseInternalResponse { 1 { 1 header, 2 ID, 3 TTL, 4 grantedTTL, 5 keys } }
  *
  * 404: there is no such lease. Any other status but 200: ask again.
  */
@@ -12,6 +12,7 @@ import type { LeaseTimes } from '../v3-contract.ts';
 export const RENEW_PATH = '/leases';
 export const TIMES_PATH = '/leases/internal';
 export const PROTOBUF = 'application/protobuf';
+const NO_BYTES = new Uint8Array(0);
 
 export function encodeRenew(id: bigint): Uint8Array {
   return new Writer(32).tag(1, VARINT).varintBig(BigInt.asUintN(64, id)).finish();
@@ -61,6 +62,8 @@ export function decodeTimesQuestion(bytes: Uint8Array): { readonly id: bigint; r
 export function encodeTimes(id: bigint, { ttl, grantedTtl, keys }: LeaseTimes): Uint8Array {
   const writer = new Writer(256).tag(1, BYTES);
   const mark = writer.begin();
+  // The header stays empty, but it has to be there: an etcd member that gets an answer without one ends with a panic.
+  writer.tag(1, BYTES).bytes(NO_BYTES);
   writer.tag(2, VARINT).varintBig(BigInt.asUintN(64, id));
   writer.tag(3, VARINT).varintBig(BigInt.asUintN(64, BigInt(ttl)));
   writer.tag(4, VARINT).varint(grantedTtl);
