@@ -81,11 +81,15 @@ export class RpcContext {
     this.clock.schedule(this.#leaderLookMs, () => {
       // A call has one callback for its end, and that is its service's.
       for (const call of this.#wantLeader) if (call.closed) this.#wantLeader.delete(call);
-      if (this.#wantLeader.size === 0) return;
+      if (this.#wantLeader.size === 0) {
+        this.#looksWithout = 0;
+        return;
+      }
       this.#looksWithout = this.server.leaderId === NO_MEMBER ? this.#looksWithout + 1 : 0;
       if (this.#looksWithout >= LOOKS_WITHOUT_LEADER) {
         for (const call of this.#wantLeader) failCall(call, RpcErrors.noLeader);
         this.#wantLeader.clear();
+        this.#looksWithout = 0;
         return;
       }
       this.#lookLater();

@@ -6,7 +6,7 @@
  *     > @send NAME TEXT             a line more of its input
  *     > @end NAME                   the end of its input
  *     > @next NAME COUNT            the next lines that it prints, 1 unless told
- *     > @stop NAME                  SIGINT, and what it has printed besides
+ *     > @stop NAME                  SIGINT, and what it has printed besides; not how it took it, which is chance
  *     > @rest NAME                  what it has printed besides, once it ends by itself
  *     > @until PATTERN put a 1      again and again until what it prints matches (20 s at most), and that
  *     > @sorted endpoint health     its lines in order, where their order is chance
@@ -80,9 +80,11 @@ class Player {
         return [];
       case '@next':
         return this.#print('|', await this.#opened(name).lines(Number(rest[0] ?? 1)));
-      case '@stop':
+      case '@stop': {
         this.#opened(name).interrupt();
-        return this.#render(await this.#opened(name).rest());
+        const { stdout } = await this.#opened(name).rest();
+        return this.#print('|', stdout);
+      }
       case '@rest':
         return this.#render(await this.#opened(name).rest());
       case '@until': {

@@ -53,7 +53,7 @@ export class OutputMask {
       .replace(/took = [\d.]+(ms|µs|\xc2\xb5s|s)/, 'took = <time>')
       .replace(/"took":"[^"]*"/, '"took":"<time>"');
     masked = masked.replace(/(?<![\w-])-?(?:[0-9a-f]{13,16}|\d{16,20})(?!\w)/g, (id) => this.#nameOf(id));
-    return escapeBytes(masked);
+    return escapeBytes(inOneOrder(masked));
   }
 
   #nameOf(text: string): string {
@@ -64,6 +64,18 @@ export class OutputMask {
     this.#ids.set(id, known);
     return known;
   }
+}
+
+/** Members are listed by their ids, which a run chooses. */
+function inOneOrder(line: string): string {
+  return line.replace(
+    /"members":\[(\{.*?\})\]\}/,
+    (_, list: string) =>
+      `"members":[${list
+        .split(/(?<=\}),(?=\{)/)
+        .sort()
+        .join(',')}]}`,
+  );
 }
 
 /** How a command is used, and where the client has broken down, is not the server's. */
