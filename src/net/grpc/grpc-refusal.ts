@@ -17,12 +17,8 @@ export class GrpcRefusal extends Http2Stream {
       const message = `Received a HEADERS frame with :method "${head.method}" which should be POST`;
       return { httpStatus: 405, status: GrpcStatus.internal, message };
     }
-    if (head.grpcSubtype !== '' && head.grpcSubtype !== 'proto') {
-      const message = `no codec registered for content-subtype ${head.grpcSubtype}`;
-      return { httpStatus: 200, status: GrpcStatus.unimplemented, message };
-    }
     if (Number.isNaN(head.grpcTimeoutMs)) {
-      const message = `malformed grpc-timeout: ${head.header('grpc-timeout')}`;
+      const message = `malformed grpc-timeout: ${timeoutFault(head.header('grpc-timeout') ?? '')}`;
       return { httpStatus: 400, status: GrpcStatus.internal, message };
     }
     if (head.grpcEncoding !== 'identity' && head.grpcEncoding !== 'gzip') {
@@ -55,6 +51,13 @@ export class GrpcRefusal extends Http2Stream {
   drained(): void {}
   drain(): void {}
   sweep(): void {}
+}
+
+function timeoutFault(text: string): string {
+  if (text.length < 2) return `transport: timeout string is too short: "${text}"`;
+  if (text.length > 9) return `transport: timeout string is too long: "${text}"`;
+  if (!/[HMSmun]$/.test(text)) return `transport: timeout unit is not recognized: "${text}"`;
+  return `strconv.ParseUint: parsing "${text.slice(0, -1)}": invalid syntax`;
 }
 
 function unknownMethod(target: string, methods: GrpcMethods | undefined): Reason {

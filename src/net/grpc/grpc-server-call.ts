@@ -98,9 +98,11 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
   protected data(bytes: Buffer, start: number, end: number): void {
     this.inputMs = this.owner.context.nowMs;
     if (this.closed) return;
-    if (this.partial === undefined && !this.paused) {
+    if (this.requested) {
+      // Whatever follows the one request is dropped.
+    } else if (this.partial === undefined && !this.paused) {
       const at = this.takeMessages(bytes, start, end);
-      if (at < end && !this.closed) this.keep(bytes, at, end);
+      if (at < end && !this.closed && !this.requested) this.keep(bytes, at, end);
     } else if (this.keep(bytes, start, end)) {
       this.takeKept();
     }
@@ -117,15 +119,13 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     }
     if (this.clientDone) return;
     this.clientDone = true;
-    if (this.partial !== undefined) {
-      this.fail(GrpcStatus.internal, 'unexpected EOF');
-    } else if (this.handler !== undefined) {
+    const { partial } = this;
+    if (this.handler !== undefined && partial === undefined) {
       this.handler.clientDone();
-    } else if (!this.requested) {
-      this.fail(
-        GrpcStatus.internal,
-        'cardinality violation: received no request message from non-client-streaming RPC',
-      );
+    } else if (this.handler !== undefined || !this.requested) {
+      // Texts and code are grpc-go's.
+      const inMessage = partial !== undefined && partial.length >= messageHeadBytes;
+      this.fail(GrpcStatus.unknown, inMessage ? 'unexpected EOF' : 'EOF');
     }
   }
 
@@ -175,7 +175,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
         `grpc: received message after decompression larger than max ${messageBytesMax}`,
       );
     } else {
-      this.fail(GrpcStatus.internal, `grpc: failed to decompress the received message: ${unpacked.reason}`);
+      this.fail(GrpcStatus.internal, `grpc: failed to decompress the message: ${unpacked.reason}`);
     }
   }
 
@@ -183,9 +183,8 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     const { method } = this;
     if (method.kind === 'bidirectional') {
       this.handler!.message(message);
-    } else if (this.requested) {
-      this.fail(GrpcStatus.internal, 'cardinality violation: received multiple request messages');
-    } else {
+    } else if (!this.requested) {
+      // Further messages have no meaning and are dropped, as in grpc-go.
       this.requested = true;
       if (this.owner.output.overfull) {
         if (!this.hold(message.length)) return;

@@ -25,8 +25,6 @@ export class RequestHead {
   readonly contentLength: number;
   /** 'application/grpc' and its kin. */
   readonly isGrpc: boolean;
-  /** '' for none, 'proto', or another encoding of messages. */
-  readonly grpcSubtype: string;
   readonly grpcMethod: GrpcMethod | undefined;
   /** Milliseconds; -1: none given; NaN: not a timeout. */
   readonly grpcTimeoutMs: number;
@@ -112,9 +110,7 @@ export class RequestHead {
     this.path = question === -1 ? this.target : this.target.slice(0, question);
     this.query = question === -1 ? '' : this.target.slice(question + 1);
     this.contentLength = contentLength;
-    const subtype = grpcSubtype(contentType);
-    this.isGrpc = subtype !== undefined;
-    this.grpcSubtype = subtype ?? '';
+    this.isGrpc = isGrpcType(contentType);
     this.grpcMethod = this.isGrpc ? methods?.get(this.target) : undefined;
     this.grpcTimeoutMs = timeoutMs;
     this.grpcEncoding = encoding;
@@ -192,12 +188,7 @@ function parseLength(value: string): number {
   return /^[0-9]{1,15}$/.test(value) ? Number(value) : -1;
 }
 
-/** What follows 'application/grpc' in a content type, or undefined for other types. */
-function grpcSubtype(contentType: string): string | undefined {
-  if (!contentType.startsWith('application/grpc')) return undefined;
-  const rest = contentType.slice('application/grpc'.length);
-  if (rest === '' || rest.startsWith(';')) return '';
-  if (!rest.startsWith('+')) return undefined;
-  const semicolon = rest.indexOf(';');
-  return semicolon === -1 ? rest.slice(1) : rest.slice(1, semicolon);
+/** 'application/grpc', with or without an encoding after '+' (which etcd ignores) or parameters; but not 'application/grpc-web'. */
+function isGrpcType(contentType: string): boolean {
+  return /^application\/grpc(?:$|[+;])/.test(contentType);
 }
