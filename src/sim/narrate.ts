@@ -1,4 +1,5 @@
 /** A run as a story: a line for each observation that a reader wants to see, undefined for the rest. */
+import { tellV3 } from './narrate-v3.ts';
 import type { ClientOperation, ClientOutcome, Observation } from './observation.ts';
 
 export function narrate(observation: Observation): string | undefined {
@@ -45,6 +46,14 @@ function tell(observation: Observation): string | undefined {
     }
     case 'key-expired':
       return `${observation.member} lets ${observation.key} expire at ${observation.modifiedIndex}`;
+    case 'v3-invoked':
+    case 'v3-returned':
+    case 'v3-opened':
+    case 'v3-watch-begun':
+    case 'v3-watch-delivered':
+    case 'v3-watch-ended':
+    case 'v3-revoke-committed':
+      return tellV3(observation);
     default:
       return undefined;
   }

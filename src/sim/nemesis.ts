@@ -26,6 +26,8 @@ export class Nemesis {
     for (const host of hosts.all) {
       host.troubles.clear();
       host.slowness = () => 0;
+      host.tablesTroubles.clear();
+      host.tablesSlowness = () => 0;
       host.process?.resume();
     }
   }

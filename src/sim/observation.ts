@@ -7,6 +7,7 @@
  */
 import type { ConfState, EntryType, MemberId } from '../raft/types.ts';
 import type { V2Action } from '../store/v2/types.ts';
+import type { V3Observation } from './v3-observation.ts';
 
 /** One slot of a log; `hash` stands for type and data (16 hexadecimal digits). */
 export interface EntryDigest {
@@ -315,7 +316,8 @@ export type Observation =
   | WatchEnded
   | FaultBegun
   | PhaseBegun
-  | FinalTree;
+  | FinalTree
+  | V3Observation;
 
 /** Watches a run for one property. Throws CheckFailure as soon as it is broken. Deterministic; one object a run. */
 export interface Checker {

@@ -8,12 +8,15 @@ import type { OpenedMember } from '../server/bootstrap/open-member.ts';
 import type { LogBatch, LogStorage } from '../server/log-storage.ts';
 import type { Server } from '../server/server.ts';
 import type { SnapshotStorage } from '../server/snapshot-keeper.ts';
+import { appliedIndexOf } from '../store/mvcc/tables.ts';
 import { hashV2Store } from '../store/v2/store-hash.ts';
 import type { V2Event } from '../store/v2/types.ts';
 import { decodeV2Request } from '../wire/v2-request.ts';
 import { Digest } from './digest.ts';
 import type { DiskOperation } from './memory-disk.ts';
+import type { TablesOperation } from './memory-tables.ts';
 import type { EntryDigest, TreeEvent } from './observation.ts';
+import { hashV3State, isOfV2, leasesOf, v3RequestOf } from './observed-v3.ts';
 import type { Recorder } from './recorder.ts';
 import {
   type EndOfProcess,
@@ -21,6 +24,7 @@ import {
   SimulatedMember,
   type SimulatedWorld,
 } from './simulated-member.ts';
+import { allRows, eventOf } from './v3-texts.ts';
 import type { ProcessClock } from './virtual-clock.ts';
 
 /** Every so many changes of an applied index in the whole world a state is hashed, and all others at that index. */
@@ -47,6 +51,8 @@ export class ObservedMember extends SimulatedMember {
   lastId: MemberId = 0n;
   /** What is wrong with its disk: each is asked before every operation and may name an error. */
   readonly troubles = new Set<(operation: DiskOperation) => string | undefined>();
+  /** The same of its tables. */
+  readonly tablesTroubles = new Set<(operation: TablesOperation) => string | undefined>();
   /** Where the last writes of its log that asked to be durable began, the latest last. */
   readonly logWrites: { readonly path: string; readonly position: number }[] = [];
   whenEnded: (how: EndOfProcess, error: Error | undefined) => void = () => {};
@@ -62,6 +68,13 @@ export class ObservedMember extends SimulatedMember {
   ) {
     super(world, name, options);
     this.fault = (operation) => this.#troubleOf(operation);
+    this.tablesFault = (operation) => {
+      for (const trouble of this.tablesTroubles) {
+        const code = trouble(operation);
+        if (code !== undefined) return code;
+      }
+      return undefined;
+    };
     this.#recorder = recorder;
     this.#sampling = sampling;
   }
@@ -103,6 +116,44 @@ export class ObservedMember extends SimulatedMember {
 
   protected override onServer(server: Server): void {
     server.store.watch(KEYS_ROOT, true, true, 0, (event) => this.#onTreeEvent(event), server.nowNs());
+    const { kv } = server.v3;
+    this.#recorder.observe({
+      kind: 'v3-opened',
+      ...this.#here(),
+      appliedIndex: kv.appliedIndex,
+      revision: kv.revision,
+      compacted: kv.compactedRevision,
+      rows: allRows(kv),
+      forcedNewCluster: this.options.forceNewCluster ?? false,
+    });
+    kv.onRevision(({ revision, events }) =>
+      this.#recorder.observe({
+        kind: 'v3-revision',
+        ...this.#here(),
+        revision,
+        events: events.map(eventOf),
+      }),
+    );
+  }
+
+  protected override onTablesOperation({ kind }: TablesOperation): void {
+    if (kind !== 'write') return;
+    const durable = this.tables.open();
+    const appliedIndex = appliedIndexOf({ get: (table, key) => durable.table(table).get(key) });
+    this.#recorder.observe({ kind: 'v3-durable', ...this.#here(), appliedIndex });
+  }
+
+  /** What it holds in the end. */
+  showV3(): void {
+    const { v3 } = this.opened!;
+    const { kv } = v3;
+    this.#recorder.observe({
+      kind: 'v3-final',
+      ...this.#here(),
+      revision: kv.revision,
+      rows: allRows(kv),
+      leases: leasesOf(v3),
+    });
   }
 
   protected override onEnd(how: EndOfProcess, error: Error | undefined): void {
@@ -152,6 +203,12 @@ export class ObservedMember extends SimulatedMember {
     for (const message of messages) this.#onMessage(message);
     if (committed.length > 0) {
       recorder.observe({ kind: 'entries-committed', ...this.#here(), entries: committed.map(digestOf) });
+      for (const { type, data, index } of committed) {
+        const request = type === 'normal' ? v3RequestOf(data) : undefined;
+        if (request?.kind !== 'lease-revoke') continue;
+        const lease = Number(request.request.id);
+        recorder.observe({ kind: 'v3-revoke-committed', ...this.#here(), index, lease });
+      }
     }
   }
 
@@ -183,18 +240,28 @@ export class ObservedMember extends SimulatedMember {
   }
 
   #onApplied(index: number): void {
-    const store = this.opened?.store;
-    if (store === undefined) return;
+    if (this.opened === undefined) return;
+    const { store, v3 } = this.opened;
+    const isSampled = this.#sampling.wants(index);
     this.#recorder.observe({
       kind: 'applied',
       ...this.#here(),
       index,
       etcdIndex: store.currentIndex,
-      stateHash: this.#sampling.wants(index) ? hashV2Store(store) : undefined,
+      stateHash: isSampled ? hashV2Store(store) : undefined,
+    });
+    const { appliedIndex, revision, compactedRevision: compacted } = v3.kv;
+    this.#recorder.observe({
+      kind: 'v3-applied',
+      ...this.#here(),
+      ...{ index, appliedIndex, revision, compacted },
+      // While entries are read again it is ahead of them.
+      stateHash: isSampled && appliedIndex <= index ? hashV3State(v3) : undefined,
     });
   }
 
   #onProposed(data: Uint8Array): void {
+    if (!isOfV2(data)) return;
     const { request } = decodeV2Request(data);
     if (request.method !== 'SYNC') return;
     this.#recorder.observe({

@@ -81,9 +81,11 @@ export class Recorder {
     counts.observations++;
     switch (observation.kind) {
       case 'operation-invoked':
+      case 'v3-invoked':
         counts.operations++;
         return;
       case 'operation-returned':
+      case 'v3-returned':
         if (observation.outcome.kind !== 'unknown') counts.answered++;
         return;
       case 'leader-elected':
@@ -91,6 +93,9 @@ export class Recorder {
         return;
       case 'watch-delivered':
         counts.watchEvents++;
+        return;
+      case 'v3-watch-delivered':
+        counts.watchEvents += observation.events.length;
         return;
       case 'fault-begun':
         counts.faults.set(observation.fault, (counts.faults.get(observation.fault) ?? 0) + 1);

@@ -26,6 +26,9 @@ export interface Scenario {
   readonly clockDrift: number;
   readonly clients: number;
   readonly watchers: number;
+  /** Those of the v3 API come to the others. */
+  readonly v3Clients: number;
+  readonly v3Watchers: number;
   /** The longest value that clients write; 0: short ones only. */
   readonly valueBytes: number;
   /** Mean pause of a client between two operations. */
@@ -68,5 +71,7 @@ export function drawScenario(dice: Dice): Scenario {
       everyMs: everyMs * haste * dice.between(0.5, 2),
       lastsMs: lastsMs * dice.between(0.3, 2),
     })),
+    v3Clients: dice.pick([0, 2, 3, 4, 6])!,
+    v3Watchers: dice.below(4),
   };
 }

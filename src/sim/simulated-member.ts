@@ -22,7 +22,7 @@ import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
 import { createMemoryBackend } from './memory-backend.ts';
 import { createMemoryDisk, type DiskOperation, type MemoryDisk } from './memory-disk.ts';
 import type { MemoryNetwork } from './memory-network.ts';
-import { createMemoryTables, type MemoryTables } from './memory-tables.ts';
+import { createMemoryTables, type MemoryTables, type TablesOperation } from './memory-tables.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
 export const TICK_MS = 100;
@@ -44,6 +44,7 @@ export interface WorldOptions {
   /** A disk operation takes between half of it and all of it. */
   readonly diskMs?: number;
   readonly logSizes?: Surroundings['logSizes'];
+  readonly leaseCheckpointIntervalMs?: number;
   readonly v3?: Partial<ServerSettings['v3']>;
 }
 
@@ -86,6 +87,10 @@ export class SimulatedMember {
   fault: (operation: DiskOperation) => string | undefined = () => undefined;
   /** Milliseconds that an operation takes in addition. */
   slowness: (operation: DiskOperation) => number = () => 0;
+  /** As `fault`, of the tables of the v3 state. */
+  tablesFault: (operation: TablesOperation) => string | undefined = () => undefined;
+  /** As `slowness`. */
+  tablesSlowness: (operation: TablesOperation) => number = () => 0;
   protected readonly world: SimulatedWorld;
   #server: Server | undefined;
   #clock: ProcessClock | undefined;
@@ -96,7 +101,7 @@ export class SimulatedMember {
     this.options = options;
     this.urls = [urlOf(name)];
     this.disk = this.#newDisk();
-    this.tables = createMemoryTables({ random: this.world.random });
+    this.tables = this.#newTables();
   }
 
   /** There is no process, not even one that starts. */
@@ -190,7 +195,7 @@ export class SimulatedMember {
   loseDisk(): void {
     if (!this.isDown) throw new Error(`${this.name} runs`);
     this.disk = this.#newDisk();
-    this.tables = createMemoryTables({ random: this.world.random });
+    this.tables = this.#newTables();
   }
 
   /** As `createRaftNode`; to be overridden by whoever wants to look on. */
@@ -204,6 +209,9 @@ export class SimulatedMember {
 
   /** There is a server; it has not begun yet. */
   protected onServer(_server: Server): void {}
+
+  /** An operation of the tables has come to its end, good or bad, in the life of its process. */
+  protected onTablesOperation(_operation: TablesOperation): void {}
 
   /** The process of `life` is gone. */
   protected onEnd(_how: EndOfProcess, _error: Error | undefined): void {}
@@ -226,6 +234,9 @@ export class SimulatedMember {
       forceNewCluster: this.options.forceNewCluster ?? false,
       electionTicks: ELECTION_TICKS,
       minLeaseTtlSeconds: Math.ceil((1.5 * ELECTION_TICKS * TICK_MS) / 1000),
+      ...(options.leaseCheckpointIntervalMs !== undefined && {
+        leaseCheckpointIntervalMs: options.leaseCheckpointIntervalMs,
+      }),
       preVote: options.preVote ?? true,
       serverVersion,
       retention: { maxWals: 5, maxSnapshots: 5 },
@@ -312,6 +323,25 @@ export class SimulatedMember {
         const owner = this.#clock;
         const delayMs = diskMs * (0.5 + random.next() / 2) + this.slowness(operation);
         clock.schedule(delayMs, () => (owner === undefined ? complete() : owner.run(complete)));
+      },
+    });
+  }
+
+  #newTables(): MemoryTables {
+    const { clock, options, random } = this.world;
+    const diskMs = options.diskMs ?? 0.5;
+    return createMemoryTables({
+      random,
+      fault: (operation) => this.tablesFault(operation),
+      schedule: (operation, complete) => {
+        const owner = this.#clock;
+        const end = (): void => {
+          complete();
+          this.onTablesOperation(operation);
+        };
+        // A commit is a few writes and syncs of a disk.
+        const delayMs = 3 * diskMs * (0.5 + random.next() / 2) + this.tablesSlowness(operation);
+        clock.schedule(delayMs, () => (owner === undefined ? end() : owner.run(end)));
       },
     });
   }

@@ -9,10 +9,13 @@
  *
  * Everything is drawn from the seed, and time is virtual: the same seed gives the same run, observation for observation.
  */
+import type { ApiVersion, ClientApi } from './clients/client-api.ts';
 import { ClientPool } from './clients/client-pool.ts';
 import { SimulatedClient } from './clients/simulated-client.ts';
+import { SimulatedV3Watcher } from './clients/simulated-v3-watcher.ts';
 import { SimulatedWatcher } from './clients/simulated-watcher.ts';
 import { V2ClientApi } from './clients/v2-client-api.ts';
+import { V3ClientApi } from './clients/v3-client-api.ts';
 import { FAULTS } from './faults/fault-table.ts';
 import { WayBlocks } from './faults/way-blocks.ts';
 import { Nemesis } from './nemesis.ts';
@@ -58,6 +61,8 @@ const AGREEMENT_MS = 30_000;
 /** Writes that must be acknowledged after the recovery. */
 const PROGRESS_WRITES = 10;
 const FORCED_MS = 20_000;
+/** So short that leases of clients are longer. */
+const LEASE_CHECKPOINT_MS = 3_000;
 
 /** Never rejects: what goes wrong is in the result. */
 export async function runSimulation(seed: number, options: RunOptions): Promise<RunResult> {
@@ -93,6 +98,7 @@ class Simulation {
       preVote,
       diskMs,
       logSizes: { segmentBytes, zeroAheadBytes },
+      leaseCheckpointIntervalMs: LEASE_CHECKPOINT_MS,
     });
     this.#hosts.network.faults.delayMs = delayMs;
     this.#supervisor = new Supervisor(this.#hosts, new Dice(dice.seed()));
@@ -149,7 +155,10 @@ class Simulation {
     await this.#recover();
     if (forceNewCluster && this.#present().length > 1) await this.#force();
     await this.#agree();
-    for (const host of this.#present()) this.#showTree(host);
+    for (const host of this.#present()) {
+      this.#showTree(host);
+      host.showV3();
+    }
     this.#phase('end');
   }
 
@@ -168,16 +177,22 @@ class Simulation {
   }
 
   #startClients(): void {
-    for (let i = 0; i < this.#scenario.clients; i++) {
-      const api = new V2ClientApi(new Dice(this.#dice.seed()));
-      const habits = { number: ++this.#clients, api, valueBytes: this.#scenario.valueBytes };
-      new SimulatedClient(habits, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
-    }
+    const { clients, v3Clients } = this.#scenario;
+    for (let i = 0; i < clients; i++) this.#startClient(new V2ClientApi(new Dice(this.#dice.seed())));
+    for (let i = 0; i < v3Clients; i++) this.#startClient(new V3ClientApi(new Dice(this.#dice.seed())));
+  }
+
+  #startClient(api: ClientApi): void {
+    const habits = { number: ++this.#clients, api, valueBytes: this.#scenario.valueBytes };
+    new SimulatedClient(habits, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
   }
 
   #startWatchers(): void {
     for (let i = 1; i <= this.#scenario.watchers; i++) {
       new SimulatedWatcher(i, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
+    }
+    for (let i = 1; i <= this.#scenario.v3Watchers; i++) {
+      new SimulatedV3Watcher(i, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
     }
   }
 
@@ -206,12 +221,16 @@ class Simulation {
     await this.#progress();
   }
 
-  /** Clients are served. */
+  /** Clients are served, whichever API they speak. */
   async #progress(): Promise<void> {
-    const goal = this.#pool.acknowledgedWrites + PROGRESS_WRITES;
+    const { clients, v3Clients } = this.#scenario;
+    const { acknowledged } = this.#pool;
+    const goal = (version: ApiVersion, count: number) =>
+      acknowledged[version] + (count === 0 ? 0 : PROGRESS_WRITES);
+    const [v2, v3] = [goal('v2', clients), goal('v3', v3Clients)];
     await this.#within(
       RECOVERY_MS,
-      () => this.#pool.acknowledgedWrites >= goal,
+      () => acknowledged.v2 >= v2 && acknowledged.v3 >= v3,
       `${PROGRESS_WRITES} writes are acknowledged`,
     );
   }

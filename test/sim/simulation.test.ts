@@ -74,6 +74,8 @@ describe('each kind of fault', () => {
           founders: name.startsWith('member-re') ? 5 : 3,
           clients: 2,
           watchers: 1,
+          v3Clients: 1,
+          v3Watchers: 1,
           safetyMs: FULL ? 200_000 : 25_000,
           snapshotCount: 20,
           forceNewCluster: false,

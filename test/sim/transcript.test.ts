@@ -31,6 +31,8 @@ test('the story of a short run', async () => {
       clockDrift: 0,
       clients: 1,
       watchers: 1,
+      v3Clients: 1,
+      v3Watchers: 1,
       valueBytes: 0,
       thinkMs: 400,
       safetyMs: 15_000,

@@ -315,6 +315,140 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'store.deleteExpired(nowNs);',
     finder: 'server',
   },
+  // The v3 state: applying, commits, restarts, snapshots.
+  {
+    name: 'v3-applied-index-late',
+    file: 'src/server/v3/v3-service.ts',
+    find: 'if (index > this.kv.appliedIndex) this.kv.setApplied(index, term);',
+    replace: 'if (index > this.kv.appliedIndex + 3) this.kv.setApplied(index, term);',
+    finder: 'server',
+  },
+  {
+    name: 'v3-applied-twice-after-restart',
+    file: 'src/server/v3/v3-service.ts',
+    find: 'decoded.request, index > this.kv.appliedIndex)',
+    replace: 'decoded.request, true)',
+    finder: 'server',
+  },
+  {
+    name: 'v3-failed-commit-taken-for-good',
+    file: 'src/backend/write-behind.ts',
+    find: '(error: Error) => this.#commitFailed(epoch, error),',
+    replace: '() => this.#committed(epoch, batch),',
+    finder: 'server',
+  },
+  {
+    name: 'v3-snapshot-without-newest-rows',
+    file: 'src/backend/write-behind.ts',
+    find: '  viewNow(): BackendView {\n    this.#layers.seal();\n',
+    replace: '  viewNow(): BackendView {\n',
+    finder: 'server',
+  },
+  {
+    name: 'v3-older-snapshot-activated',
+    file: 'src/server/v3/v3-service.ts',
+    find: 'if (appliedIndexOf(staged) <= state.kv.appliedIndex) {',
+    replace: 'if (appliedIndexOf(staged) < 0) {',
+    finder: 'server',
+  },
+  {
+    name: 'v3-writes-survive-activation',
+    file: 'src/backend/write-behind.ts',
+    find: '    this.#epoch++;\n    this.#layers.discard();\n',
+    replace: '    this.#epoch++;\n',
+    finder: 'server',
+  },
+  // v3 requests.
+  {
+    name: 'txn-compares-state-after',
+    file: 'src/store/mvcc/transaction.ts',
+    find: 'revision: parts.state.newest, succeeded: branch.succeeded, responses }',
+    replace: 'revision: parts.state.newest, succeeded: choose(parts.tables, request).succeeded, responses }',
+    finder: 'server',
+    quick: true,
+  },
+  {
+    name: 'txn-looks-at-first-compare-alone',
+    file: 'src/store/mvcc/transaction.ts',
+    find: 'request.compare.every((compare)',
+    replace: 'request.compare.slice(0, 1).every((compare)',
+    finder: 'server',
+  },
+  {
+    name: 'compaction-deletes-newest-version',
+    file: 'src/store/mvcc/compaction.ts',
+    find: '    if (!isTombstone) return;\n',
+    replace:
+      '    if (!isTombstone) {\n      if (main < bound) revisions.remove(key);\n      return;\n    }\n',
+    finder: 'server',
+  },
+  {
+    name: 'compaction-does-not-wait-for-readers',
+    file: 'src/store/mvcc/compaction.ts',
+    find: 'return Math.min(this.#state.compactedRevision, this.#pins.lowest);',
+    replace: 'return this.#state.compactedRevision;',
+    finder: 'server',
+  },
+  {
+    name: 'compacted-revision-read',
+    file: 'src/store/mvcc/range-plan.ts',
+    find: 'if (revision < state.compactedRevision) return',
+    replace: 'if (revision < state.finishedCompactRevision - 5) return',
+    finder: 'server',
+  },
+  // v3 watches.
+  {
+    name: 'v3-watch-skips-revision-at-seam',
+    file: 'src/watch/revision-reader.ts',
+    find: 'if (revision.revision >= end) break;',
+    replace: 'if (revision.revision >= end - 1) break;',
+    finder: 'server',
+  },
+  {
+    name: 'v3-watch-misses-installed-snapshot',
+    file: 'src/server/v3/v3-state.ts',
+    find: '    this.watches.reset();\n',
+    replace: '',
+    finder: 'server',
+  },
+  {
+    name: 'v3-watch-of-compacted-goes-on',
+    file: 'src/store/mvcc/history-events.ts',
+    find: 'if (fromRevision < state.compactedRevision) return',
+    replace: 'if (fromRevision < 0) return',
+    finder: 'server',
+  },
+  // Leases.
+  {
+    name: 'lease-renewed-by-deposed-leader',
+    file: 'src/server/v3/lease-service.ts',
+    find: '    const { lessor, clock, awaitReadIndex, propose } = this.#parts;\n',
+    replace:
+      '    const { lessor, clock, propose } = this.#parts;\n    const awaitReadIndex = (go: (error: ServerError | undefined) => void): void => go(undefined);\n',
+    finder: 'server',
+  },
+  {
+    name: 'lease-ended-by-deposed-leader',
+    file: 'src/server/v3/lease-keeper.ts',
+    find: '    confirmLeadership((confirmed) => {',
+    replace:
+      '    ((go: (confirmed: boolean) => void) => go(confirmLeadership !== undefined))((confirmed) => {',
+    finder: 'server',
+  },
+  {
+    name: 'lease-checkpoint-outlives-renewal',
+    file: 'src/lease/create-lessor.ts',
+    find: 'mustResetCheckpoint: lease.remainingTtl > 0 || lease.checkpointProposed }',
+    replace: 'mustResetCheckpoint: false }',
+    finder: 'server',
+  },
+  {
+    name: 'lease-ends-without-its-keys',
+    file: 'src/server/v3/v3-applier.ts',
+    find: 'const revision = kv.deleteLeaseKeys(id);',
+    replace: 'const { revision } = kv;',
+    finder: 'server',
+  },
 ];
 
 export function plantedBug(name: string): PlantedBug {

@@ -56,6 +56,8 @@ export interface MemberSettings {
   readonly electionTicks: number;
   /** Leases are granted at least this; seconds. */
   readonly minLeaseTtlSeconds: number;
+  /** Between two checkpoints of a lease's remaining time; left out: etcd's 5 minutes. */
+  readonly leaseCheckpointIntervalMs?: number;
   readonly preVote: boolean;
   readonly serverVersion: string;
   readonly retention: Retention;
@@ -93,7 +95,11 @@ export async function openMember(
   surroundings: Surroundings,
 ): Promise<OpenedMember> {
   const { disk, layout, backend } = surroundings;
-  const v3 = new V3State(backend, { minLeaseTtlSeconds: settings.minLeaseTtlSeconds });
+  const { minLeaseTtlSeconds, leaseCheckpointIntervalMs } = settings;
+  const v3 = new V3State(backend, {
+    minLeaseTtlSeconds,
+    ...(leaseCheckpointIntervalMs !== undefined && { leaseCheckpointIntervalMs }),
+  });
   let opened: OpenedLog | undefined;
   if (await walExists(disk, layout.wal)) {
     opened = await openNewest(disk, layout, walOptions(surroundings));

@@ -11,6 +11,8 @@ import { Alarms } from './alarms.ts';
 export interface V3StateOptions {
   /** Leases shorter than this are granted this; seconds. */
   readonly minLeaseTtlSeconds: number;
+  /** Between two checkpoints of a lease's remaining time; left out: etcd's 5 minutes. */
+  readonly leaseCheckpointIntervalMs?: number;
 }
 
 export class V3State {
@@ -22,7 +24,11 @@ export class V3State {
 
   constructor(backend: Backend, options: V3StateOptions) {
     this.backend = backend;
-    this.lessor = createLessor(backend, { minTtlSeconds: options.minLeaseTtlSeconds });
+    const { minLeaseTtlSeconds, leaseCheckpointIntervalMs } = options;
+    this.lessor = createLessor(backend, {
+      minTtlSeconds: minLeaseTtlSeconds,
+      ...(leaseCheckpointIntervalMs !== undefined && { checkpointIntervalMs: leaseCheckpointIntervalMs }),
+    });
     this.kv = createMvccStore(backend, { leases: this.lessor });
     this.watches = createWatchHub(this.kv, {});
     this.alarms = new Alarms(backend);

@@ -18,6 +18,11 @@ import { RealTimeOrder } from './real-time-order.ts';
 import { RestartRemembers } from './restart-remembers.ts';
 import { StateAgreement } from './state-agreement.ts';
 import { TtlExpiry } from './ttl-expiry.ts';
+import { LeasePromises } from './v3/lease-promises.ts';
+import { V3Answers } from './v3/v3-answers.ts';
+import { V3Revisions } from './v3/v3-revisions.ts';
+import { V3StateAgreement } from './v3/v3-state.ts';
+import { V3Watches } from './v3/v3-watches.ts';
 import { WatchHistories } from './watch-histories.ts';
 
 export class RunCheckers implements Checker {
@@ -59,7 +64,11 @@ export class RunCheckers implements Checker {
         this.#keys.add(observation.operation.key);
         this.#pending.add(observation.operationId);
         return;
+      case 'v3-invoked':
+        this.#pending.add(observation.operationId);
+        return;
       case 'watch-begun':
+      case 'v3-watch-begun':
         this.#watchers.add(observation.watcherId);
         this.#watchersBefore.delete(observation.watcherId);
         return;
@@ -81,7 +90,7 @@ export class RunCheckers implements Checker {
   #isOfReplaced(observation: Observation): boolean {
     if ('memberId' in observation) return this.#replaced.has(observation.memberId);
     if ('operationId' in observation) {
-      if (observation.kind === 'operation-returned') this.#pending.delete(observation.operationId);
+      if (observation.kind.endsWith('returned')) this.#pending.delete(observation.operationId);
       return this.#before.has(observation.operationId) || this.#isAtReplaced(observation.member);
     }
     if ('watcherId' in observation) {
@@ -98,6 +107,7 @@ export class RunCheckers implements Checker {
 
 /** `keys`: those that were there before; `isWhole`: the history begins with the cluster. */
 function checkersOf(keys: Iterable<string>, isWhole: boolean): readonly Checker[] {
+  const revisions = new V3Revisions(isWhole);
   return [
     new ElectionSafety(),
     new LogMatching(),
@@ -114,5 +124,10 @@ function checkersOf(keys: Iterable<string>, isWhole: boolean): readonly Checker[
     new TtlExpiry(isWhole),
     new AcknowledgedWrites(isWhole),
     new Linearizability(keys),
+    revisions,
+    new V3StateAgreement(),
+    new V3Answers(revisions, isWhole),
+    new V3Watches(revisions, isWhole),
+    new LeasePromises(),
   ];
 }

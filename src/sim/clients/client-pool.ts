@@ -1,8 +1,11 @@
+import type { ApiVersion } from './client-api.ts';
+
 /** What all clients of a run have in common. */
 export class ClientPool {
   /** Operations so far, which also makes values that nobody wrote before. */
   operations = 0;
-  acknowledgedWrites = 0;
+  /** Writes. */
+  readonly acknowledged: Record<ApiVersion, number> = { v2: 0, v3: 0 };
   /** Mean pause of a client between two operations. */
   thinkMs: number;
   /** False: no operation begins any more. */

@@ -2,11 +2,10 @@
  * A client: one operation at a time, at one member until that disappoints it, then at another. It gives up on an answer before long,
  * and does then not know what became of the operation. The ways between it and the members can be blocked, each way by itself.
  */
-import type { ClientOutcome } from '../observation.ts';
 import type { ObservedMember } from '../observed-member.ts';
 import type { Dice } from '../seeded-random.ts';
 import type { SimulatedHosts } from '../simulated-hosts.ts';
-import type { ClientApi, ClientCall } from './client-api.ts';
+import type { CallOutcome, ClientApi, ClientCall } from './client-api.ts';
 import type { ClientPool } from './client-pool.ts';
 
 /** Longer than the server's own limit, so that its answer is usually heard. */
@@ -51,7 +50,7 @@ export class SimulatedClient {
       return;
     }
     const operationId = ++this.#pool.operations;
-    this.#ask(host, operationId, this.#habits.api.draw(this.#value(operationId)));
+    this.#ask(host, operationId, this.#habits.api.draw(this.#value(operationId), operationId));
   }
 
   #value(operationId: number): string {
@@ -69,22 +68,14 @@ export class SimulatedClient {
 
   #ask(host: ObservedMember, operationId: number, call: ClientCall): void {
     const { clock, network, recorder } = this.#hosts;
-    const { operation } = call;
-    const about = { client: this.#habits.number, member: host.name, life: host.life };
-    recorder.observe({ kind: 'operation-invoked', atMs: clock.nowMs, ...about, operationId, operation });
+    const site = { client: this.#habits.number, member: host.name, life: host.life, operationId };
+    recorder.observe(call.invoked(site, clock.nowMs));
     let isOver = false;
-    const finish = (outcome: ClientOutcome): void => {
+    const finish = (outcome: CallOutcome): void => {
       if (isOver) return;
       isOver = true;
       patience.cancel();
-      recorder.observe({
-        kind: 'operation-returned',
-        atMs: clock.nowMs,
-        ...about,
-        operationId,
-        operation,
-        outcome,
-      });
+      recorder.observe(call.returned(site, clock.nowMs, outcome));
       this.#hear(call, outcome);
       this.start();
     };
@@ -96,7 +87,7 @@ export class SimulatedClient {
         else if (blockage === 'cut') finish({ kind: 'unknown', reason: 'connection broken' });
       });
     };
-    const answer = (outcome: ClientOutcome): void => carry(host.name, this.#name, () => finish(outcome));
+    const answer = (outcome: CallOutcome): void => carry(host.name, this.#name, () => finish(outcome));
     const patience = clock.schedule(PATIENCE_MS, () => finish({ kind: 'unknown', reason: 'no answer' }));
     const { process } = host;
     carry(this.#name, host.name, () => {
@@ -110,9 +101,9 @@ export class SimulatedClient {
     });
   }
 
-  #hear(call: ClientCall, outcome: ClientOutcome): void {
+  #hear(call: ClientCall, outcome: CallOutcome): void {
     if (outcome.kind === 'unknown') this.#host = undefined;
-    if (outcome.kind === 'done' && call.isWrite) this.#pool.acknowledgedWrites++;
+    if (outcome.kind === 'done' && call.isWrite) this.#pool.acknowledged[this.#habits.api.version]++;
     call.heard(outcome);
   }
 

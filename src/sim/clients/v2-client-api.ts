@@ -66,6 +66,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 export class V2ClientApi implements ClientApi {
+  readonly version = 'v2';
   readonly #dice: Dice;
   readonly #weights: readonly number[];
   readonly #seen = new Map<string, Seen>();
@@ -76,7 +77,7 @@ export class V2ClientApi implements ClientApi {
     this.#weights = KINDS.map(({ weight, isWrite }) => (isWrite ? weight : weight * readiness));
   }
 
-  draw(value: string): ClientCall {
+  draw(value: string): ClientCall<ClientOutcome> {
     const dice = this.#dice;
     const key = dice.pick(KEYS)!;
     const drawing = { dice, key, value, seen: this.#seen.get(key) };
@@ -85,8 +86,15 @@ export class V2ClientApi implements ClientApi {
       const operation = draw(drawing);
       if (operation === undefined) continue;
       return {
-        operation,
         isWrite,
+        invoked: (site, atMs) => ({ kind: 'operation-invoked', atMs, ...site, operation }),
+        returned: (site, atMs, outcome) => ({
+          kind: 'operation-returned',
+          atMs,
+          ...site,
+          operation,
+          outcome,
+        }),
         serve: (host, answer) => serve(host, operation, isWrite, answer),
         heard: (outcome) => this.#learn(operation.key, outcome),
       };

@@ -1,3 +1,4 @@
+import { BACKEND_FAULTS } from './backend-faults.ts';
 import { CLIENT_FAULTS } from './client-faults.ts';
 import { CLUSTER_FAULTS } from './cluster-faults.ts';
 import { DISK_FAULTS } from './disk-faults.ts';
@@ -12,4 +13,5 @@ export const FAULTS: readonly Fault[] = [
   ...PROCESS_FAULTS,
   ...CLUSTER_FAULTS,
   ...CLIENT_FAULTS,
+  ...BACKEND_FAULTS,
 ];

@@ -1,0 +1,130 @@
+/**
+ * A lease is not ended before the time that its grant or its last answered renewal promised, as the fastest clock counts it, unless a
+ * client asked for its end; what is granted is there; and once nobody renews it, it ends.
+ */
+import { type Checker, CheckFailure, type Observation } from '../../observation.ts';
+import type { V3Final, V3Returned } from '../../v3-observation.ts';
+
+/** Clocks are fast or slow by so much at the most (scenario.ts). */
+const DRIFT_MAX = 0.05;
+/** How long after its time a lease may be there: a leader's extension, its sweeps, the way through the log. */
+const LATE_MS = 8_000;
+
+interface Promised {
+  ttlMs: number;
+  /** Not before this. */
+  untilMs: number;
+  /** A request that may have renewed it was last under way then. */
+  lastMs: number;
+  /** A client has asked for its end. */
+  isGivenUp: boolean;
+  isEnded: boolean;
+}
+
+export class LeasePromises implements Checker {
+  readonly name = 'lease promises';
+  readonly #leases = new Map<number, Promised>();
+  readonly #invokedAt = new Map<number, number>();
+  #lastLeaderMs = 0;
+
+  observe(observation: Observation): void {
+    switch (observation.kind) {
+      case 'leader-elected':
+        this.#lastLeaderMs = observation.atMs;
+        return;
+      case 'v3-invoked': {
+        const { operation, operationId, atMs } = observation;
+        if (operation.kind === 'lease-grant' || operation.kind === 'lease-renew') {
+          this.#invokedAt.set(operationId, atMs);
+        } else if (operation.kind === 'lease-revoke') {
+          const promised = this.#leases.get(operation.lease);
+          if (promised !== undefined) promised.isGivenUp = true;
+        }
+        return;
+      }
+      case 'v3-returned':
+        this.#returned(observation);
+        return;
+      case 'v3-revoke-committed': {
+        const { lease, atMs, member } = observation;
+        const promised = this.#leases.get(lease);
+        if (promised === undefined || promised.isEnded) return;
+        promised.isEnded = true;
+        if (promised.isGivenUp || atMs >= promised.untilMs) return;
+        throw this.#failure(
+          `lease ${lease} is ended by ${member} at ${atMs.toFixed(0)} ms, promised until ${promised.untilMs.toFixed(0)} ms`,
+        );
+      }
+      case 'v3-final':
+        this.#final(observation);
+        return;
+      default:
+    }
+  }
+
+  finish(): void {}
+
+  #returned({ operationId, operation, outcome, atMs, member }: V3Returned): void {
+    const invokedMs = this.#invokedAt.get(operationId);
+    this.#invokedAt.delete(operationId);
+    if (operation.kind === 'lease-times' && outcome.kind === 'done') {
+      const promised = this.#leases.get(operation.lease);
+      if (promised !== undefined && outcome.ttl * 1000 > promised.ttlMs)
+        throw this.#failure(
+          `${member} gives lease ${operation.lease} ${outcome.ttl} s, of ${promised.ttlMs} ms`,
+        );
+      return;
+    }
+    if (invokedMs === undefined || (operation.kind !== 'lease-grant' && operation.kind !== 'lease-renew'))
+      return;
+    const { lease } = operation;
+    let promised = this.#leases.get(lease);
+    if (outcome.kind === 'done') {
+      const ttlMs = outcome.ttl * 1000;
+      const untilMs = invokedMs + ttlMs / (1 + DRIFT_MAX);
+      if (promised === undefined) {
+        promised = { ttlMs, untilMs, lastMs: atMs, isGivenUp: false, isEnded: false };
+        this.#leases.set(lease, promised);
+        return;
+      }
+      if (promised.isEnded && !promised.isGivenUp && atMs < untilMs) {
+        throw this.#failure(
+          `${member} promises lease ${lease} until ${untilMs.toFixed(0)} ms, which has ended`,
+        );
+      }
+      promised.untilMs = Math.max(promised.untilMs, untilMs);
+    } else if (outcome.kind === 'refused' && promised !== undefined) {
+      if (!promised.isGivenUp && !promised.isEnded) {
+        throw this.#failure(
+          `${member} knows no lease ${lease}, promised until ${promised.untilMs.toFixed(0)} ms`,
+        );
+      }
+    }
+    if (promised !== undefined) promised.lastMs = atMs;
+  }
+
+  #final({ member, atMs, leases, rows }: V3Final): void {
+    const present = new Set(leases.map(({ lease }) => lease));
+    for (const { key, lease } of rows) {
+      if (lease === 0 || present.has(lease)) continue;
+      throw this.#failure(`in the end ${member} has ${key} of lease ${lease}, which has ended`);
+    }
+    for (const { lease, ttl } of leases) {
+      const lastMs = Math.max(this.#lastLeaderMs, this.#leases.get(lease)?.lastMs ?? 0);
+      if (atMs <= lastMs + ttl * 1000 * (1 + 2 * DRIFT_MAX) + LATE_MS) continue;
+      throw this.#failure(
+        `in the end, at ${atMs.toFixed(0)} ms, ${member} has lease ${lease} of ${ttl} s; nobody renewed it since ${lastMs.toFixed(0)} ms`,
+      );
+    }
+    for (const [lease, { isGivenUp, isEnded, untilMs }] of this.#leases) {
+      if (isGivenUp || isEnded || present.has(lease)) continue;
+      throw this.#failure(
+        `in the end ${member} has no lease ${lease}, promised until ${untilMs.toFixed(0)} ms, which nobody has ended`,
+      );
+    }
+  }
+
+  #failure(message: string): CheckFailure {
+    return new CheckFailure(this.name, message);
+  }
+}
