@@ -19,11 +19,15 @@ async function explore(options: string, mutation = ''): Promise<Exploration> {
   const hook = join(checkout, 'test/model/open-raft.mjs');
   const program = ['--max-old-space-size=6144', '--import', hook, '--import', 'tsx', 'test/model/run.ts'];
   const env = { ...process.env, QUORATE_MUTATION: mutation };
-  const child = execute(process.execPath, [...program, ...options.split(' '), '--seconds', full ? '600' : '240', '--json'], {
-    cwd: checkout,
-    env,
-    maxBuffer: 1 << 24,
-  });
+  const child = execute(
+    process.execPath,
+    [...program, ...options.split(' '), '--seconds', full ? '600' : '240', '--json'],
+    {
+      cwd: checkout,
+      env,
+      maxBuffer: 1 << 24,
+    },
+  );
   // A violation ends it with 1, and is what some tests look for.
   const { stdout } = await child.catch((error: Error & { code?: unknown; stdout?: string }) => {
     if (error.code !== 1 || !error.stdout) throw error;
