@@ -3,7 +3,7 @@
  * round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries, and two Quorate
  * members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
  *
- *   --workloads v2,v3          which APIs the clients use; a row of workloads.ts each
+ *   --workloads v2             which APIs the clients use, all unless told; a row of workloads.ts each
  *   --faults 'kill,one way'    only these of faults/table.ts
  *   --programs etcd,etcd,etcd  other members instead: quorate, etcd, etcd-3.5 (which ETCD_REFERENCE_35 names). Nothing but etcd's
  *                              own tries out a workload.
@@ -29,7 +29,7 @@ const { values: asked } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string' },
     /** Of the APIs the members serve, those that are used. */
-    workloads: { type: 'string', default: 'v2' },
+    workloads: { type: 'string', default: 'v2,v3' },
     programs: { type: 'string' },
     /** Names from the table of faults: no others then. */
     faults: { type: 'string' },

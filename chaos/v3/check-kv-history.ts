@@ -3,6 +3,7 @@
  * one order that linearizability asks for need not be searched: it is told, and each answer has only to fit its place in it.
  *
  *   - an answer is what the store says at its revision: conditions, results, and for a write exactly the events of that revision
+ *   - of a read of the past: what the store was at the revision it asks about
  *   - no revision is two requests'
  *   - what is asked after another answer is answered at that one's revision or later; a write later. Serializable reads are let off
  *   - every event was asked for: by a request that was answered so, or by one that was not answered, once; or a lease has ended
@@ -10,7 +11,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { type KvLog, type RevisionEvents, textOf as textOfEvents } from './kv-log.ts';
-import { isWriting, type KvAnswer, type RecordedRequest } from './kv-request.ts';
+import { isWriting, type KvAnswer, pastRevision, type RecordedRequest } from './kv-request.ts';
 import { type Outcome, StoreReplay } from './store-replay.ts';
 
 interface Answered extends RecordedRequest {
@@ -71,13 +72,12 @@ function* replay(
   log: KvLog,
   store: StoreReplay,
 ): Generator<string> {
-  const byRevision = new Map<number, Answered[]>();
-  for (const each of answered) {
-    const { revision } = each.answer;
-    const others = byRevision.get(revision);
-    if (others === undefined) byRevision.set(revision, [each]);
-    else others.push(each);
-  }
+  const ofThePast = answered.filter(({ request }) => pastRevision(request) !== undefined);
+  const past = groupedBy(ofThePast, ({ request }) => pastRevision(request)!);
+  const byRevision = groupedBy(
+    answered.filter(({ request }) => pastRevision(request) === undefined),
+    ({ answer }) => answer.revision,
+  );
   const open = new Set(requests.filter(({ request, answer }) => answer === undefined && isWriting(request)));
   const last = [...byRevision.keys()].reduce((most, each) => Math.max(most, each), log.lastRevision);
   for (let revision = log.firstRevision - 1; revision <= last; revision++) {
@@ -99,9 +99,20 @@ function* replay(
     }
     yield* eventsFit(events, store);
     for (const event of events) store.apply(event);
-    for (const reader of here)
+    for (const reader of [...here, ...(past.get(revision) ?? [])])
       if (!writers.includes(reader)) yield* answerFits(reader, store.foresee(reader.request, revision));
   }
+}
+
+function groupedBy(all: readonly Answered[], numberOf: (each: Answered) => number): Map<number, Answered[]> {
+  const groups = new Map<number, Answered[]>();
+  for (const each of all) {
+    const number = numberOf(each);
+    const group = groups.get(number);
+    if (group === undefined) groups.set(number, [each]);
+    else group.push(each);
+  }
+  return groups;
 }
 
 function* answerFits(request: Answered, foreseen: Outcome): Generator<string> {

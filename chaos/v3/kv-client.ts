@@ -9,7 +9,7 @@ import type { Target } from '../workload.ts';
 import { endOfPrefix, type GatewayAnswer, GatewayClient } from './gateway-client.ts';
 import { gatewayCall, kvAnswer } from './kv-gateway.ts';
 import type { KvHistory } from './kv-history.ts';
-import { isWriting, type KvRequest, single } from './kv-request.ts';
+import { isWriting, type KvRequest, pastRevision, single } from './kv-request.ts';
 
 const tempers = {
   mixed: { thinkMsMax: 40, answerBoundMs: 3_000 },
@@ -18,6 +18,8 @@ const tempers = {
 } as const;
 
 const refusedPauseMs = 30;
+/** How far back it reads. */
+const pastRevisionsMax = 40;
 
 export type KvClientKind = keyof typeof tempers;
 
@@ -35,6 +37,8 @@ export class KvClient {
   /** The mod revision it last saw of a key, to compare with; 0 for none. */
   readonly #known = new Map<string, number>();
   #asked = 0;
+  /** The latest revision it was answered at. */
+  #seen = 0;
   #isStopping = false;
 
   constructor(options: KvClientOptions) {
@@ -73,6 +77,8 @@ export class KvClient {
     }
     const { path, body } = gatewayCall(request);
     const calledAt = performance.now();
+    const past = pastRevision(request) ?? Number.POSITIVE_INFINITY;
+    const compactedBefore = history.compaction.acknowledged;
     const asked = { client: id, member: name, request, calledAt };
     let said: GatewayAnswer | undefined;
     let isSent = true;
@@ -83,16 +89,22 @@ export class KvClient {
     }
     if (said?.fields === undefined) {
       history.unanswered++;
-      if (said?.isDefinite === true)
+      if (said?.isDefinite === true) {
+        // Nobody else compacts, so that it is known how far that can have gone.
+        if (past < history.compaction.attempted && said.error.includes('has been compacted')) return true;
         history.fault(`${name} refused ${JSON.stringify(request)}: ${said.error}`);
-      else if (isSent && isWriting(request))
+      } else if (isSent && isWriting(request))
         history.record({ ...asked, answer: undefined, answeredAt: Number.POSITIVE_INFINITY });
       return false;
     }
+    if (past < compactedBefore)
+      history.fault(`${name} answered a range at ${past} after ${compactedBefore} was compacted`);
     const answer = kvAnswer(request, said.fields);
+    this.#seen = Math.max(this.#seen, answer.revision);
     history.record({ ...asked, answer, answeredAt: performance.now() });
     const operations = answer.succeeded ? request.success : request.failure;
     operations.forEach(({ kind: did, key }, at) => {
+      if (past !== Number.POSITIVE_INFINITY) return;
       if (did === 'range') for (const kv of answer.results[at]!) this.#known.set(kv.key, kv.modRevision);
       else this.#known.set(key, did === 'put' ? answer.revision : 0);
     });
@@ -110,6 +122,10 @@ export class KvClient {
     if (drawn < 25 || (kind === 'loyal' && drawn < 80)) return single({ kind: 'range', key });
     if (drawn < 32 || kind === 'loyal') return single({ kind: 'range', key: prefix, end });
     if (drawn < 42) return single({ kind: 'range', key: prefix, end }, true);
+    if (drawn < 46) {
+      const revision = this.#seen - random.below(pastRevisionsMax);
+      return single({ kind: 'range', key: prefix, end, ...(revision > 0 && { revision }) });
+    }
     if (drawn < 62) return single({ kind: 'put', key, value });
     if (drawn < 68) return single({ kind: 'delete', key });
     if (drawn < 70) return single({ kind: 'delete', key: prefix, end });

@@ -59,7 +59,8 @@ function operationFields(operation: KvOperation): GatewayFields {
   if (operation.kind === 'put')
     return { key, value: toBase64(operation.value), lease: operation.lease, prev_kv: true };
   const range = { key, range_end: operation.end === undefined ? undefined : toBase64(operation.end) };
-  return operation.kind === 'delete' ? { ...range, prev_kv: true } : range;
+  if (operation.kind === 'delete') return { ...range, prev_kv: true };
+  return operation.revision === undefined ? range : { ...range, revision: String(operation.revision) };
 }
 
 function inTxn(operation: KvOperation): GatewayFields {

@@ -20,6 +20,8 @@ export class KvHistory {
   acknowledgedWrites = 0;
   /** Requests without a definite answer, reads included. */
   unanswered = 0;
+  /** The highest revision that was to be compacted, and the highest of which it was answered. */
+  readonly compaction = { attempted: 0, acknowledged: 0 };
   /** What was found wrong while it went on. */
   readonly faults: string[] = [];
   #set: KeySet & { readonly number: number } = keySet(0);

@@ -21,7 +21,9 @@ export type Condition =
 export type KvOperation =
   | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly lease?: string }
   /** With an end: all keys in [key, end). */
-  | { readonly kind: 'delete' | 'range'; readonly key: string; readonly end?: string };
+  | { readonly kind: 'delete'; readonly key: string; readonly end?: string }
+  /** With a revision: as it was then. Only alone, not in a transaction. */
+  | { readonly kind: 'range'; readonly key: string; readonly end?: string; readonly revision?: number };
 
 export interface KvRequest {
   readonly via: 'put' | 'range' | 'delete' | 'txn';
@@ -55,6 +57,11 @@ export interface RecordedRequest {
 /** A request of a single operation. */
 export function single(operation: KvOperation, isSerializable = false): KvRequest {
   return { via: operation.kind, isSerializable, conditions: [], success: [operation], failure: [] };
+}
+
+/** The revision of the past that it asks about, if it does. */
+export function pastRevision({ success: [operation] }: KvRequest): number | undefined {
+  return operation?.kind === 'range' ? operation.revision : undefined;
 }
 
 export function isWriting({ success, failure }: KvRequest): boolean {

@@ -1,5 +1,5 @@
 /**
- * The workload of the v3 store over the JSON gateway: transactions, puts, deletions, ranges, leases and watches. In the end every member has
+ * The workload of the v3 store over the JSON gateway: transactions, puts, deletions, ranges, leases, watches and compactions. In the end every member has
  * to hold what the watchers saw, and to have the same HashKV.
  */
 
@@ -10,6 +10,7 @@ import { ClockHistory } from '../clock-history.ts';
 import type { KeyLife } from '../key-life.ts';
 import { restBoundMs, type Workload, type WorkloadContext } from '../workload.ts';
 import { checkKvHistory } from './check-kv-history.ts';
+import { CompactionClient } from './compaction-client.ts';
 import {
   endOfPrefix,
   GatewayClient,
@@ -47,6 +48,7 @@ export class KvWorkload implements Workload {
   readonly #history = new KvHistory();
   readonly #clients: readonly KvClient[];
   readonly #leaseClients: readonly LeaseClient[];
+  readonly #compacter: CompactionClient;
   #watchers: readonly KvWatcher[] = [];
   #firstRevision = 0;
   #asking: Promise<unknown> = Promise.resolve();
@@ -61,6 +63,12 @@ export class KvWorkload implements Workload {
       { length: leaseClientCount },
       (_, id) => new LeaseClient(id, history, random, targets),
     );
+    const seenByAll = (): number => Math.min(...this.#watchers.map(({ nextRevision }) => nextRevision)) - 1;
+    this.#compacter = new CompactionClient({ history, random, targets, seenByAll });
+  }
+
+  #askers(): readonly (KvClient | LeaseClient | CompactionClient)[] {
+    return [...this.#clients, ...this.#leaseClients, this.#compacter];
   }
 
   async begin(): Promise<void> {
@@ -71,7 +79,7 @@ export class KvWorkload implements Workload {
       { length: watcherCount },
       () => new KvWatcher(kvPrefix, this.#firstRevision, random, members),
     );
-    this.#asking = Promise.all([...this.#clients, ...this.#leaseClients].map((each) => each.run()));
+    this.#asking = Promise.all(this.#askers().map((each) => each.run()));
     this.#watching = Promise.all(this.#watchers.map((each) => each.run()));
     // Wherever it fails, it is told at the end; until then nobody waits for it.
     this.#asking.catch(() => {});
@@ -106,7 +114,7 @@ export class KvWorkload implements Workload {
   }
 
   async stop(): Promise<void> {
-    for (const client of [...this.#clients, ...this.#leaseClients]) client.stop();
+    for (const client of this.#askers()) client.stop();
     await this.#asking;
   }
 
@@ -129,7 +137,7 @@ export class KvWorkload implements Workload {
   }
 
   end(): void {
-    for (const client of [...this.#clients, ...this.#leaseClients]) client.stop();
+    for (const client of this.#askers()) client.stop();
     for (const watcher of this.#watchers) watcher.stop();
   }
 
@@ -145,6 +153,8 @@ export class KvWorkload implements Workload {
       'v3 unanswered': unanswered,
       'v3 events watched': this.#watchers[0]?.events.length ?? 0,
       'v3 watches begun': this.#watchers.reduce((sum, { moves }) => sum + moves, 0),
+      compactions: this.#compacter.done,
+      'refusals of what was compacted': this.#compacter.refusals,
       'leases granted': leases.length,
       'keep-alives': leases.reduce((sum, life) => sum + life.leases.length - 1, 0),
       'leases revoked': this.#leaseClients.reduce((sum, { revoked }) => sum + revoked, 0),

@@ -201,3 +201,15 @@ test('two watches that differ', () => {
   const other = events.map((each) => (each.key === 'b' ? { ...each, after: { ...b, value: 'c' } } : each));
   assert.match(faultsOf(requests, events, other).join(), /two watches differ/);
 });
+
+test('a read of the past tells what was then', () => {
+  const past = (revision: number, found: readonly KeyValue[]): RecordedRequest =>
+    asked(9, single({ kind: 'range', key: 'a', revision }), {
+      revision: 4,
+      succeeded: true,
+      results: [found],
+    });
+  assert.deepEqual(faultsOf([...requests, past(2, [one]), past(3, [two]), past(4, [])], events), []);
+  assert.match(faultsOf([...requests, past(2, [two])], events).join(), /at revision 4 .* was to be answered/);
+  assert.match(faultsOf([...requests, past(3, [])], events).join(), /was to be answered/);
+});

@@ -15,14 +15,16 @@ import { needs } from '../support/needs.ts';
 import { etcd, isFullLength, underTest } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
 
-test('a round of faults, and what was seen is linearizable', { skip: needs('quorate') }, async (t) => {
+test('a round of faults under v2 and v3, and what was seen is linearizable', {
+  skip: needs('quorate'),
+}, async (t) => {
   const { seed } = testRandom(t);
   const story: string[] = [];
   const { figures, faults: wrong } = await runRound({
     seed,
     programs: [underTest, underTest, underTest],
     snapshotCount: 100,
-    workloads: workloads.v2,
+    workloads: [...workloads.v2, ...workloads.v3],
     faults,
     faultsMs: isFullLength ? 120_000 : 10_000,
     withSmallDisk: needs('root', 'mount', 'umount') === false,
@@ -33,8 +35,14 @@ test('a round of faults, and what was seen is linearizable', { skip: needs('quor
   t.diagnostic(JSON.stringify(figures));
   assert.deepEqual(wrong, [], story.join('\n'));
   // After each fault every workload has to write again, so there is something of each, however slow the machine is.
-  for (const name of ['writes', 'keys with a TTL', 'steps of the linearizability checker'])
-    assert.ok(figures[name]! > 0, `${name}: ${figures[name]}`);
+  const named = [
+    'writes',
+    'keys with a TTL',
+    'steps of the linearizability checker',
+    'v3 puts',
+    'v3 events watched',
+  ];
+  for (const name of named) assert.ok(figures[name]! > 0, `${name}: ${figures[name]}`);
 });
 
 test('the v3 workload finds nothing wrong with real etcd members, without faults', {
