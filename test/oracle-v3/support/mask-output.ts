@@ -53,6 +53,8 @@ export class OutputMask {
       .replace(/took = [\d.]+(ms|µs|\xc2\xb5s|s)/, 'took = <time>')
       .replace(/"took":"[^"]*"/, '"took":"<time>"');
     masked = masked.replace(/(?<![\w-])-?(?:[0-9a-f]{13,16}|\d{16,20})(?!\w)/g, (id) => this.#nameOf(id));
+    // Some ids are filled up with blanks.
+    masked = masked.replace(/ +(?=<(id|member|cluster))/g, ' ');
     return escapeBytes(inOneOrder(masked));
   }
 

@@ -46,7 +46,7 @@ export class Methods {
 export function answerOf<S extends DescMessage>(schema: S, call: FakeStreamCall): MessageShape<S> {
   assert.deepEqual(call.failure, undefined);
   assert.equal(call.written.length, 1);
-  return fromBinary(schema, call.written[0]!);
+  return fromBinary(schema, Uint8Array.from(call.written[0]!));
 }
 
 /** 'STATUS TEXT' */
