@@ -112,8 +112,13 @@ export interface V3Maintenance {
   /** etcd's Hash of the whole backend. */
   hash(done: (answer: V3Answer<HashResult>) => void): void;
   defragment(done: (answer: V3Answer<undefined>) => void): void;
-  /** Everything, as the file that `etcdctl snapshot` knows, then its SHA-256; every chunk tells what of the file is still to come. */
-  snapshotFile(): AsyncIterable<{ readonly bytes: Uint8Array; readonly remainingBytes: number }>;
+  /**
+   * Everything, as the file that `etcdctl snapshot` knows, then its SHA-256; every chunk tells what of the file is still to come. Ends early once
+   * `isWanted` gives false.
+   */
+  snapshotFile(
+    isWanted: () => boolean,
+  ): AsyncIterable<{ readonly bytes: Uint8Array; readonly remainingBytes: number }>;
   /** Hands leadership over; only the leader can ('not-leader' otherwise). */
   moveLeader(target: bigint, done: (answer: V3Answer<undefined>) => void): void;
 }

@@ -179,4 +179,7 @@ test('the view is released, also when the reader leaves early', async () => {
   assert.equal(released, 2);
   await snapshotHash(content(), clock);
   assert.equal(released, 3);
+  let asked = 0;
+  for await (const _ of snapshotFile(content(), clock, () => ++asked < 3)) assert.fail('a piece after all');
+  assert.deepEqual([asked, released], [3, 4]);
 });

@@ -157,7 +157,8 @@ export class MaintenanceService {
     call.onDrain(() => wake());
     call.onClose(() => wake());
     const send = async (): Promise<void> => {
-      for await (const { bytes, remainingBytes } of this.#context.maintenance.snapshotFile()) {
+      const pieces = this.#context.maintenance.snapshotFile(() => !call.closed);
+      for await (const { bytes, remainingBytes } of pieces) {
         if (call.closed) return;
         const piece = create(SnapshotResponseSchema, { remainingBytes: BigInt(remainingBytes), blob: bytes });
         const hasRoom = call.write(toBinary(SnapshotResponseSchema, piece));

@@ -70,8 +70,8 @@ export class Maintenance implements V3Maintenance {
   }
 
   /** Of the moment at which its first piece is asked for. */
-  async *snapshotFile(): AsyncGenerator<SnapshotChunk> {
-    yield* snapshotFile(this.#content(), this.#parts.clock);
+  async *snapshotFile(isWanted: () => boolean): AsyncGenerator<SnapshotChunk> {
+    yield* snapshotFile(this.#content(), this.#parts.clock, isWanted);
   }
 
   moveLeader(target: MemberId, done: (answer: V3Answer<undefined>) => void): void {

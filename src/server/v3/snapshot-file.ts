@@ -49,8 +49,15 @@ const NOT_HASHED: ReadonlySet<string> = new Set(['consistent_index', 'term']);
 const HASH_SLICE_BYTES = 256 * 1024;
 const HASH_SLICE_ROWS = 1000;
 
-/** The file in pieces, then its SHA-256. Releases the view at its end, also when it is left early. */
-export async function* snapshotFile(content: SnapshotContent, clock: Clock): AsyncGenerator<SnapshotChunk> {
+/**
+ * The file in pieces, then its SHA-256. Releases the view at its end, also when it is left early.
+ * @param isWanted asked in every slice, since the first piece comes only after a walk over all rows
+ */
+export async function* snapshotFile(
+  content: SnapshotContent,
+  clock: Clock,
+  isWanted: () => boolean = () => true,
+): AsyncGenerator<SnapshotChunk> {
   const sum = sha256.create();
   try {
     for (const chunk of bboltFile(etcdBuckets(content))) {
@@ -59,6 +66,7 @@ export async function* snapshotFile(content: SnapshotContent, clock: Clock): Asy
         yield chunk;
       }
       await turn(clock);
+      if (!isWanted()) return;
     }
     yield { bytes: sum.digest(), remainingBytes: 0 };
   } finally {
