@@ -147,6 +147,18 @@ describe('node:http2', () => {
     await echo.close();
   });
 
+  test('an answer whose headers take several frames', async () => {
+    const long = await serve((exchange) => exchange.send(200, `X-Long: ${'x~'.repeat(25_000)}\r\n`, 'body'), {
+      grpc: new Map(),
+    });
+    const session = connectHttp2(`http://127.0.0.1:${long.port}`);
+    const { headers, body } = await request(session, { ':path': '/' });
+    assert.equal(headers['x-long'], 'x~'.repeat(25_000));
+    assert.equal(body.toString(), 'body');
+    session.close();
+    await long.close();
+  });
+
   test('a header table of another size', async () => {
     for (const headerTableSize of [0, 100, 4096, 65536]) {
       const session = connectHttp2(`http://127.0.0.1:${plain.port}`, { settings: { headerTableSize } });

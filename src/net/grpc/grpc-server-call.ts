@@ -15,8 +15,8 @@ import { Http2Stream } from '../http2/http2-stream.ts';
 import type { LargeInput } from '../http2/input-budget.ts';
 import type { PeerCertificate } from '../peer-certificate.ts';
 import type { DeadlineEntry } from './deadline-wheel.ts';
-import { gunzipMessage } from './decompress.ts';
 import { percentEncoded } from './status-fields.ts';
+import { unpackMessage } from './unpack-message.ts';
 
 const messageHeadBytes = 5;
 
@@ -145,38 +145,20 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
       }
       const start = at + messageHeadBytes;
       if (end - start < length) break;
-      const compressed = bytes[at]!;
+      const flag = bytes[at]!;
       at = start + length;
       const message = bytes.subarray(start, at);
-      if (compressed === 0) this.deliver(message);
-      else this.deliverCompressed(compressed, message);
+      if (flag === 0) this.deliver(message);
+      else this.deliverPacked(flag, message);
     }
     this.delivering = false;
     return at;
   }
 
-  private deliverCompressed(flag: number, message: Uint8Array): void {
-    const { grpcEncoding } = this.head;
-    if (flag !== 1) {
-      this.fail(GrpcStatus.internal, `grpc: received unexpected payload format ${flag}`);
-      return;
-    }
-    if (grpcEncoding === 'identity') {
-      this.fail(GrpcStatus.internal, 'grpc: compressed flag set with identity or empty encoding');
-      return;
-    }
-    const { messageBytesMax } = this.owner.context;
-    const unpacked = gunzipMessage(message, messageBytesMax);
-    if (unpacked.ok) {
-      this.deliver(unpacked.message);
-    } else if (unpacked.tooLarge) {
-      this.fail(
-        GrpcStatus.resourceExhausted,
-        `grpc: received message after decompression larger than max ${messageBytesMax}`,
-      );
-    } else {
-      this.fail(GrpcStatus.internal, `grpc: failed to decompress the message: ${unpacked.reason}`);
-    }
+  private deliverPacked(flag: number, packed: Uint8Array): void {
+    const unpacked = unpackMessage(flag, this.head.grpcEncoding, packed, this.owner.context.messageBytesMax);
+    if (unpacked instanceof Uint8Array) this.deliver(unpacked);
+    else this.fail(unpacked.status, unpacked.message);
   }
 
   private deliver(message: Uint8Array): void {
