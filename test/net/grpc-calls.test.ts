@@ -527,6 +527,29 @@ describe('back-pressure', () => {
   });
 });
 
+test('a table whose methods change while connections are open', async () => {
+  const answering = (text: string): GrpcMethod => ({
+    kind: 'unary',
+    handle: (each) => each.respond(Buffer.from(text)),
+  });
+  const methods = new Map([['/t.T/M', answering('before')]]);
+  const server = await serve(() => {}, { grpc: methods });
+  const client = await Http2Client.connect(server.port);
+  for (const [id, text] of [
+    [1, 'before'],
+    [3, 'before'],
+    [5, 'after'],
+    [7, 'after'],
+  ] as const) {
+    if (id === 5) methods.set('/t.T/M', answering('after'));
+    // The same short block each time, as from a client with a table.
+    client.send(headers(id, grpcFields('/t.T/M').slice(0, 5), 0), data(id, message(''), last));
+    assert.deepEqual((await client.answer(id)).body, message(text));
+  }
+  client.destroy();
+  await server.close();
+});
+
 test('a call cancelled while its answer waits for a window says nothing more when the window opens', async () => {
   const server = await serveHttp2();
   const client = await Http2Client.connect(server.port, [Setting.initialWindowSize, 1 << 20]);

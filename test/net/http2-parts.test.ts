@@ -140,7 +140,7 @@ test('frames are cut out of the input the same however it arrives', () => {
 });
 
 test('a remembered header block is decoded anew once the table has changed', () => {
-  const cache = new HeadCache(65536, 100, undefined);
+  const cache = new HeadCache(65536, 100);
   const decode = (bytes: Buffer) => cache.requestHead(bytes, 0, bytes.length)!;
   const insert = (value: string) =>
     Buffer.concat([hpackInteger(0x40, 6, 0), hpackText('x'), hpackText(value)]);

@@ -2,7 +2,6 @@
  * Decodes header blocks of requests, and remembers the last few. A client that makes the same call again sends the same few bytes,
  * and while the dynamic table is as it was then they mean the same.
  */
-import type { GrpcMethods } from '../grpc-call.ts';
 import type { HeaderField } from './header-field.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { RequestHead } from './request-head.ts';
@@ -17,14 +16,12 @@ interface Remembered {
 
 export class HeadCache {
   private readonly decoder: HpackDecoder;
-  private readonly methods: GrpcMethods | undefined;
   /** Most recently used first. */
   private readonly remembered: Remembered[] = [];
   private generation = 0;
 
-  constructor(listBytesMax: number, listCountMax: number, methods: GrpcMethods | undefined) {
+  constructor(listBytesMax: number, listCountMax: number) {
     this.decoder = new HpackDecoder(listBytesMax, listCountMax);
-    this.methods = methods;
   }
 
   /** Undefined for a block that can't be decoded: the connection is lost. */
@@ -47,7 +44,7 @@ export class HeadCache {
     const before = table.generation;
     const fields: HeaderField[] = [];
     if (!this.decoder.decode(bytes, start, end, fields)) return undefined;
-    const head = new RequestHead(fields, this.decoder.overflowed, this.methods);
+    const head = new RequestHead(fields, this.decoder.overflowed);
     this.generation = table.generation;
     if (table.generation !== before) {
       remembered.length = 0;

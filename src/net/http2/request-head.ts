@@ -3,7 +3,6 @@
  */
 
 import { parseGrpcTimeout } from '../grpc/grpc-timeout.ts';
-import type { GrpcMethod, GrpcMethods } from '../grpc-call.ts';
 import { hexValues, hostBytes, targetBytes, tokenBytes } from '../http1/character-classes.ts';
 import { FieldKind, type HeaderField } from './header-field.ts';
 
@@ -25,7 +24,6 @@ export class RequestHead {
   readonly contentLength: number;
   /** 'application/grpc' and its kin. */
   readonly isGrpc: boolean;
-  readonly grpcMethod: GrpcMethod | undefined;
   /** Milliseconds; -1: none given; NaN: not a timeout. */
   readonly grpcTimeoutMs: number;
   /** 'identity' unless told. */
@@ -33,7 +31,7 @@ export class RequestHead {
   private readonly fields: readonly HeaderField[];
 
   /** @param overflowed the list was larger than allowed and `fields` is only a part of it */
-  constructor(fields: readonly HeaderField[], overflowed: boolean, methods: GrpcMethods | undefined) {
+  constructor(fields: readonly HeaderField[], overflowed: boolean) {
     this.fields = fields;
     let method: string | undefined;
     let scheme: string | undefined;
@@ -111,7 +109,6 @@ export class RequestHead {
     this.query = question === -1 ? '' : this.target.slice(question + 1);
     this.contentLength = contentLength;
     this.isGrpc = isGrpcType(contentType);
-    this.grpcMethod = this.isGrpc ? methods?.get(this.target) : undefined;
     this.grpcTimeoutMs = timeoutMs;
     this.grpcEncoding = encoding;
     if (overflowed) this.fault = wellFormed ? 431 : malformed;

@@ -15,10 +15,10 @@ export class StreamOpener {
   private readonly heads: HeadCache;
 
   constructor(owner: StreamOwner, streams: StreamTable<Http2Stream>) {
-    const { limits, grpc } = owner.context;
+    const { limits } = owner.context;
     this.owner = owner;
     this.streams = streams;
-    this.heads = new HeadCache(limits.headBytes, limits.headerCount, grpc);
+    this.heads = new HeadCache(limits.headBytes, limits.headerCount);
   }
 
   /**
@@ -44,7 +44,8 @@ export class StreamOpener {
       return ErrorCode.refusedStream;
     }
     context.metrics.requests++;
-    const method = head.grpcMethod;
+    // Asked each time: what a path leads to may change as the server starts.
+    const method = head.isGrpc ? context.grpc?.get(head.target) : undefined;
     if (method !== undefined && head.fault === 0 && GrpcRefusal.reason(head) === undefined) {
       const call = new GrpcServerCall(this.owner, streamId, head, method);
       this.streams.add(call);
