@@ -7,6 +7,7 @@
  *     > @end NAME                   the end of its input
  *     > @next NAME COUNT            the next lines that it prints, 1 unless told
  *     > @stop NAME                  SIGINT, and what it has printed besides; not how it took it, which is chance
+ *     > @drop NAME                  SIGINT, for what goes on printing
  *     > @rest NAME                  what it has printed besides, once it ends by itself
  *     > @until PATTERN put a 1      again and again until what it prints matches (20 s at most), and that
  *     > @sorted endpoint health     its lines in order, where their order is chance
@@ -85,6 +86,10 @@ class Player {
         const { stdout } = await this.#opened(name).rest();
         return this.#print('|', stdout);
       }
+      case '@drop':
+        this.#opened(name).interrupt();
+        await this.#opened(name).rest();
+        return [];
       case '@rest':
         return this.#render(await this.#opened(name).rest());
       case '@until': {
