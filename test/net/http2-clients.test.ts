@@ -281,7 +281,9 @@ describe('grpc-js', () => {
   test('deadlines and cancellation reach the method', async () => {
     const client = new Client(`127.0.0.1:${plain.port}`, credentials.createInsecure());
     const closed = plain.closed.length;
-    const late = (await unary(client, '/t.T/Hang', Buffer.from(''), 100)) as ServiceError;
+    // Connected first, so that the deadline runs on the server and not on the way there.
+    await unary(client, '/t.T/Unary', Buffer.from(''));
+    const late = (await unary(client, '/t.T/Hang', Buffer.from(''), 1_000)) as ServiceError;
     assert.equal(late.code, status.DEADLINE_EXCEEDED);
     await turnsUntil(() => plain.closed.length === closed + 1);
     const stream = client.makeBidiStreamRequest('/t.T/Open', asIs, asIs);
