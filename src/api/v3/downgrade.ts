@@ -8,13 +8,14 @@ import type { RpcError } from './errors.ts';
 
 const VALIDATE = 0;
 const ENABLE = 1;
-const VERSION = /^(\d+)\.(\d+)(?:\.(\d+))?$/;
+const CANCEL = 2;
+const VERSION = /^(\d+)\.(\d+)(?:\.(\d+)(?:-[\w.-]+)?)?$/;
 
-export function checkDowngrade(request: DowngradeRequest, clusterVersion: string): RpcError {
+/** Undefined: the target was to be validated, and is valid. */
+export function checkDowngrade(request: DowngradeRequest, clusterVersion: string): RpcError | undefined {
   const action: number = request.action;
-  if (action !== VALIDATE && action !== ENABLE) {
-    return error(GrpcStatus.failedPrecondition, 'no inflight downgrade job');
-  }
+  if (action === CANCEL) return error(GrpcStatus.failedPrecondition, 'no inflight downgrade job');
+  if (action !== VALIDATE && action !== ENABLE) return error(GrpcStatus.unknown, 'unknown method');
   const target = VERSION.exec(request.version);
   if (target === null) return error(GrpcStatus.invalidArgument, 'wrong downgrade target version format');
   const current = VERSION.exec(clusterVersion);
@@ -23,6 +24,7 @@ export function checkDowngrade(request: DowngradeRequest, clusterVersion: string
   }
   const isOneLower = target[1] === current[1] && Number(target[2]) === Number(current[2]) - 1;
   if (!isOneLower) return error(GrpcStatus.invalidArgument, 'invalid downgrade target version');
+  if (action === VALIDATE) return undefined;
   return error(
     GrpcStatus.unimplemented,
     'this member can not be downgraded: an older release does not read its data',

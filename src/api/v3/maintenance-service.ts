@@ -7,6 +7,7 @@ import {
   type AlarmType,
   DefragmentResponseSchema,
   DowngradeRequestSchema,
+  DowngradeResponseSchema,
   HashKVRequestSchema,
   HashKVResponseSchema,
   HashResponseSchema,
@@ -143,7 +144,17 @@ export class MaintenanceService {
 
   #downgrade(call: GrpcCall, bytes: Uint8Array): void {
     const request = readRequest(DowngradeRequestSchema, bytes);
-    failCall(call, checkDowngrade(request, this.#context.server.clusterVersion));
+    const { server } = this.#context;
+    server.awaitReadIndex((failed) => {
+      const version = server.clusterVersion;
+      const error = failed === undefined ? checkDowngrade(request, version) : rpcError(failed);
+      if (error !== undefined) {
+        failCall(call, error);
+        return;
+      }
+      const answer = create(DowngradeResponseSchema, { header: this.#context.message(), version });
+      call.respond(toBinary(DowngradeResponseSchema, answer));
+    });
   }
 
   /** The file in pieces, each with what is still to come, and at the end its checksum, which does not count. */

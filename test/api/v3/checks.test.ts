@@ -112,13 +112,15 @@ test('failures of the server and of the store have the texts and codes that clie
   assert.equal(rpcError(serverError('too-many-requests')).status, GrpcStatus.resourceExhausted);
 });
 
-test('a downgrade is validated, and then refused', () => {
+test('the target of a downgrade is validated; the downgrade itself is refused', () => {
   const asked = (action: number, version: string, cluster = '3.5.0') =>
     told(checkDowngrade({ action, version } as Parameters<typeof checkDowngrade>[0], cluster));
   assert.equal(asked(2, ''), '9 no inflight downgrade job');
   assert.equal(asked(0, 'x'), '3 wrong downgrade target version format');
   assert.equal(asked(0, '3.5.0'), '3 invalid downgrade target version');
   assert.equal(asked(1, '3.3.0'), '3 invalid downgrade target version');
+  assert.equal(asked(7, '3.4.0'), '2 unknown method');
+  for (const fine of ['3.4.0', '3.4', '3.4.7-alpha']) assert.equal(asked(0, fine), 'fine');
   assert.equal(asked(1, '3.4.0', ''), '14 cluster version not found during downgrade');
   assert.equal(
     asked(1, '3.4.0'),
