@@ -57,6 +57,8 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
       random: randomOf(2 + at),
       members: () => cluster.members,
       clocks: cluster.clocks,
+      areLeasesExact:
+        options.faultsMs === 0 || options.programs.every((program) => !program.name.startsWith('etcd')),
       launchStopped: () => cluster.launchStopped(),
     }),
   );

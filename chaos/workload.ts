@@ -19,6 +19,11 @@ export interface WorkloadContext {
   /** The members at present, whether they run or not. */
   readonly members: () => readonly Target[];
   readonly clocks: ClockHistory;
+  /**
+   * Whether leases end when they should. Under faults they do not where a real etcd may lead: it renews leases although another one leads by
+   * now, which does not know of it.
+   */
+  readonly areLeasesExact: boolean;
   /** Starts members that have ended themselves (on a full disk, say). */
   readonly launchStopped: () => void;
 }

@@ -13,7 +13,7 @@ import { ClockHistory } from '../../chaos/clock-history.ts';
 import { KvWorkload } from '../../chaos/v3/kv-workload.ts';
 import { Cluster } from '../support/cluster.ts';
 import { needs } from '../support/needs.ts';
-import { isFullLength, underTest } from '../support/program.ts';
+import { isFullLength, isStandIn, underTest } from '../support/program.ts';
 import { seededRandom, testRandom } from '../support/seeded-random.ts';
 import { until } from '../support/until.ts';
 
@@ -32,6 +32,7 @@ test(`${rounds} rounds of SIGKILL under puts, transactions, leases and watches`,
     random: seededRandom(random.seed + 1),
     members: () => cluster.members,
     clocks: new ClockHistory(),
+    areLeasesExact: !isStandIn,
     launchStopped: () => {},
   });
   t.after(() => workload.end());
