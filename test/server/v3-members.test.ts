@@ -73,6 +73,17 @@ describe('v3 requests in a cluster', () => {
     cluster.end();
   });
 
+  it('are answered as lost when a snapshot brought their effect before the log did', async () => {
+    const cluster = new SimulatedCluster();
+    const [a] = await cluster.found('a');
+    const asked = propose(a!, putOf('key', 'value'));
+    // As a snapshot of a leader that is ahead leaves it.
+    a!.server.v3.kv.setApplied(1_000, 2);
+    assert.equal(await cluster.error(asked), 'timeout-connection-lost');
+    assert.equal(textAt(a!.server.v3.kv, 'key'), undefined);
+    cluster.end();
+  });
+
   it('are kept by the one survivor that goes on alone', async () => {
     const cluster = new SimulatedCluster({ snapshotCount: 20 });
     const [a, b, c] = await cluster.found('a', 'b', 'c');

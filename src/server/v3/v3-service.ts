@@ -265,8 +265,12 @@ export class V3Service implements V3Server {
     if (decoded.kind === 'v2') return decoded.request;
     const id = this.#proposals.size === 0 ? undefined : v3RequestId(data);
     const waiter = id === undefined ? undefined : this.#takeWaiter(id, data);
-    const outcome = this.#applier.apply(decoded.request, index > this.kv.appliedIndex);
-    waiter?.done({ ok: true, value: outcome });
+    const isNew = index > this.kv.appliedIndex;
+    const outcome = this.#applier.apply(decoded.request, isNew);
+    if (waiter === undefined) return undefined;
+    if (isNew) waiter.done({ ok: true, value: outcome });
+    // A snapshot brought the effect, but not what applying it gave: as if the answer were lost on its way.
+    else waiter.done({ ok: false, error: serverError('timeout-connection-lost') });
     return undefined;
   }
 
