@@ -27,7 +27,7 @@ type Answer = (outcome: V3Outcome) => void;
 
 /** Of a range in slices: so little that it takes several. */
 const SLICE_BYTES = 60;
-const SLICE_PAUSE_MS = 3;
+const SLICE_PAUSE_MS = 20;
 
 /** In the server's process. */
 export function serveV3(host: ObservedMember, operation: V3Operation, answer: Answer): void {

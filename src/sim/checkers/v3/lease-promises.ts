@@ -18,13 +18,14 @@ interface Promised {
   lastMs: number;
   /** A client has asked for its end. */
   isGivenUp: boolean;
-  isEnded: boolean;
 }
 
 export class LeasePromises implements Checker {
   readonly name = 'lease promises';
   readonly #leases = new Map<number, Promised>();
   readonly #invokedAt = new Map<number, number>();
+  /** When the end of a lease was committed, be its grant answered by then or not. */
+  readonly #endedAt = new Map<number, number>();
   #lastLeaderMs = 0;
 
   observe(observation: Observation): void {
@@ -47,9 +48,10 @@ export class LeasePromises implements Checker {
         return;
       case 'v3-revoke-committed': {
         const { lease, atMs, member } = observation;
+        if (this.#endedAt.has(lease)) return;
+        this.#endedAt.set(lease, atMs);
         const promised = this.#leases.get(lease);
-        if (promised === undefined || promised.isEnded) return;
-        promised.isEnded = true;
+        if (promised === undefined) return;
         if (promised.isGivenUp || atMs >= promised.untilMs) return;
         throw this.#failure(
           `lease ${lease} is ended by ${member} at ${atMs.toFixed(0)} ms, promised until ${promised.untilMs.toFixed(0)} ms`,
@@ -83,18 +85,18 @@ export class LeasePromises implements Checker {
       const ttlMs = outcome.ttl * 1000;
       const untilMs = invokedMs + ttlMs / (1 + DRIFT_MAX);
       if (promised === undefined) {
-        promised = { ttlMs, untilMs, lastMs: atMs, isGivenUp: false, isEnded: false };
+        promised = { ttlMs, untilMs, lastMs: atMs, isGivenUp: false };
         this.#leases.set(lease, promised);
-        return;
       }
-      if (promised.isEnded && !promised.isGivenUp && atMs < untilMs) {
+      const endedMs = this.#endedAt.get(lease);
+      if (endedMs !== undefined && !promised.isGivenUp && endedMs < untilMs) {
         throw this.#failure(
           `${member} promises lease ${lease} until ${untilMs.toFixed(0)} ms, which has ended`,
         );
       }
       promised.untilMs = Math.max(promised.untilMs, untilMs);
     } else if (outcome.kind === 'refused' && promised !== undefined) {
-      if (!promised.isGivenUp && !promised.isEnded) {
+      if (!promised.isGivenUp && !this.#endedAt.has(lease)) {
         throw this.#failure(
           `${member} knows no lease ${lease}, promised until ${promised.untilMs.toFixed(0)} ms`,
         );
@@ -116,8 +118,8 @@ export class LeasePromises implements Checker {
         `in the end, at ${atMs.toFixed(0)} ms, ${member} has lease ${lease} of ${ttl} s; nobody renewed it since ${lastMs.toFixed(0)} ms`,
       );
     }
-    for (const [lease, { isGivenUp, isEnded, untilMs }] of this.#leases) {
-      if (isGivenUp || isEnded || present.has(lease)) continue;
+    for (const [lease, { isGivenUp, untilMs }] of this.#leases) {
+      if (isGivenUp || this.#endedAt.has(lease) || present.has(lease)) continue;
       throw this.#failure(
         `in the end ${member} has no lease ${lease}, promised until ${untilMs.toFixed(0)} ms, which nobody has ended`,
       );
