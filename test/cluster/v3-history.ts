@@ -26,6 +26,10 @@ const everything = {
   range_end: Buffer.from([0]).toString('base64'),
 };
 
+/** Ids below are the test's own. */
+const firstRandomLease = 0x7000_0000_0000_0001n;
+const firstShortLease = 0x6100_0000_0000_0001n;
+
 export interface HistoryServer {
   readonly name: string;
   readonly clientUrl: string;
@@ -44,7 +48,8 @@ export class V3History {
   readonly #draw: RandomRequests;
   readonly #leases = new Set<bigint>();
   readonly #store: MvccStore;
-  #nextLease = 0x7000_0000_0000_0001n;
+  #nextLease = firstRandomLease;
+  #nextShortLease = firstShortLease;
 
   constructor(servers: readonly HistoryServer[], asked: 'all' | 'one', random: SeededRandom) {
     this.#servers = servers.map(({ name, clientUrl }) => ({
@@ -82,10 +87,30 @@ export class V3History {
       await callGateway(clientUrl, '/v3/lease/grant', { ID: String(id), TTL: String(ttlSeconds) });
   }
 
-  /** The servers have ended this lease by themselves. */
-  expired(id: bigint): void {
-    this.#leases.delete(id);
-    this.#store.deleteLeaseKeys(id);
+  /**
+   * Puts a key with a lease of so few seconds that nobody renews, and waits until it is gone. A machine that is too slow for the lease to be
+   * there still when the key is put tries again.
+   */
+  async expire(key: string, ttlSeconds: number): Promise<void> {
+    for (;;) {
+      const id = this.#nextShortLease++;
+      await this.grant(id, ttlSeconds);
+      const request = putRequest(key, 'short', { lease: id });
+      const { name, gateway, clientUrl } = this.#random.pick(this.#servers);
+      const theirs = await gateway.put(request);
+      if (theirs === 'lease-not-found') {
+        this.#leases.delete(id);
+        continue;
+      }
+      assert.deepEqual(theirs, shown(this.#store.put(request)), name);
+      await until(`${key} gone with its lease`, async () => {
+        const asked = { key: Buffer.from(key).toString('base64') };
+        return (await callGateway(clientUrl, '/v3/kv/range', asked))['kvs'] === undefined;
+      });
+      this.#leases.delete(id);
+      this.#store.deleteLeaseKeys(id);
+      return;
+    }
   }
 
   /** Every server holds the same keys, leases and HashKV at the last revision, and a HashKV of the past. */
@@ -119,16 +144,6 @@ export class V3History {
     }
   }
 
-  /** Waits until this key, whose lease nobody renews, is gone; then the lease counts as expired. */
-  async outlives(id: bigint, key: string): Promise<void> {
-    const { clientUrl } = this.#random.pick(this.#servers);
-    await until(`${key} gone with its lease`, async () => {
-      const asked = { key: Buffer.from(key).toString('base64') };
-      return (await callGateway(clientUrl, '/v3/kv/range', asked))['kvs'] === undefined;
-    });
-    this.expired(id);
-  }
-
   async #step(): Promise<void> {
     const draw = this.#draw;
     const store = this.#store;
@@ -159,7 +174,7 @@ export class V3History {
   }
 
   async #changeLeases(): Promise<void> {
-    const random = [...this.#leases].filter((lease) => lease >= 0x7000_0000_0000_0001n);
+    const random = [...this.#leases].filter((lease) => lease >= firstRandomLease);
     if (random.length < 6 || this.#draw.chance(50)) {
       const granted = this.#nextLease++;
       this.#leases.add(granted);
