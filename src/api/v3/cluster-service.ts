@@ -16,7 +16,7 @@ import {
 } from '../../wire/generated/etcdserverpb/cluster_pb.ts';
 import { parsePeerUrls } from '../v2/peer-urls.ts';
 import { RpcErrors, rpcError } from './errors.ts';
-import { attempt, failCall, type RpcContext, readRequest } from './rpc-context.ts';
+import { failCall, type RpcContext, readRequest } from './rpc-context.ts';
 
 export class ClusterService {
   readonly #context: RpcContext;
@@ -26,20 +26,7 @@ export class ClusterService {
   }
 
   methods(): [string, GrpcMethod][] {
-    const unary = (
-      name: string,
-      handle: (call: GrpcCall, request: Uint8Array) => void,
-    ): [string, GrpcMethod] => [
-      `/etcdserverpb.Cluster/${name}`,
-      {
-        kind: 'unary',
-        handle: (call, request) => {
-          const error = this.#context.refuse(call, false);
-          if (error !== undefined) failCall(call, error);
-          else attempt(call, () => handle(call, request));
-        },
-      },
-    ];
+    const unary = this.#context.unaryOf('etcdserverpb.Cluster');
     return [
       unary('MemberAdd', (call, bytes) => this.#add(call, bytes)),
       unary('MemberRemove', (call, bytes) => {

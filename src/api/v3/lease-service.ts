@@ -28,13 +28,7 @@ export class LeaseService {
   }
 
   methods(): [string, GrpcMethod][] {
-    const unary = (
-      name: string,
-      handle: (call: GrpcCall, request: Uint8Array) => void,
-    ): [string, GrpcMethod] => [
-      `/etcdserverpb.Lease/${name}`,
-      { kind: 'unary', handle: (call, request) => attempt(call, () => this.#admit(call, request, handle)) },
-    ];
+    const unary = this.#context.unaryOf('etcdserverpb.Lease');
     return [
       unary('LeaseGrant', (call, bytes) => this.#grant(call, bytes)),
       unary('LeaseRevoke', (call, bytes) => this.#revoke(call, bytes)),
@@ -45,12 +39,6 @@ export class LeaseService {
         { kind: 'bidirectional', open: (call) => this.#keepAlive(call) },
       ],
     ];
-  }
-
-  #admit(call: GrpcCall, request: Uint8Array, handle: (call: GrpcCall, request: Uint8Array) => void): void {
-    const error = this.#context.refuse(call, false);
-    if (error !== undefined) failCall(call, error);
-    else handle(call, request);
   }
 
   #grant(call: GrpcCall, bytes: Uint8Array): void {

@@ -19,7 +19,7 @@ import {
 import { decodeAlarmRequest } from '../../wire/v3/kv-requests.ts';
 import { checkDowngrade } from './downgrade.ts';
 import { RpcErrors, rpcError } from './errors.ts';
-import { attempt, failCall, type RpcContext, readRequest } from './rpc-context.ts';
+import { failCall, type RpcContext, readRequest } from './rpc-context.ts';
 
 export class MaintenanceService {
   readonly #context: RpcContext;
@@ -29,21 +29,7 @@ export class MaintenanceService {
   }
 
   methods(): [string, GrpcMethod][] {
-    const unary = (
-      name: string,
-      handle: (call: GrpcCall, request: Uint8Array) => void,
-      learnerMay = false,
-    ): [string, GrpcMethod] => [
-      `/etcdserverpb.Maintenance/${name}`,
-      {
-        kind: 'unary',
-        handle: (call, request) => {
-          const error = this.#context.refuse(call, learnerMay);
-          if (error !== undefined) failCall(call, error);
-          else attempt(call, () => handle(call, request));
-        },
-      },
-    ];
+    const unary = this.#context.unaryOf('etcdserverpb.Maintenance');
     return [
       unary('Status', (call) => this.#status(call), true),
       unary('Alarm', (call, bytes) => this.#alarm(call, bytes)),

@@ -1,6 +1,6 @@
 /** What all v3 services share: the server, the header of their answers, and who may call at all. */
 import { create, type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
-import { type GrpcCall, GrpcStatus } from '../../net/grpc-call.ts';
+import { type GrpcCall, type GrpcMethod, GrpcStatus } from '../../net/grpc-call.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { NO_MEMBER } from '../../raft/types.ts';
 import type { QuorateServer } from '../../server/contract.ts';
@@ -17,6 +17,13 @@ export type V3Backed = QuorateServer & { readonly v3: V3Server; readonly mainten
 
 /** A stream that wants a leader ends when there has been none for so long, in looks of `leaderLookMs`. */
 const LOOKS_WITHOUT_LEADER = 3;
+
+/** `learnerMay`: a learner answers it, too. */
+export type UnaryRow = (
+  name: string,
+  handle: (call: GrpcCall, request: Uint8Array) => void,
+  learnerMay?: boolean,
+) => [path: string, method: GrpcMethod];
 
 export class RpcContext {
   readonly server: QuorateServer;
@@ -66,6 +73,21 @@ export class RpcContext {
     if (!learnerMay && server.member(server.memberId)?.isLearner === true) return RpcErrors.notForLearner;
     if (server.leaderId === NO_MEMBER && wantsLeader(call)) return RpcErrors.noLeader;
     return undefined;
+  }
+
+  /** Rows of a service's table: unary methods that refuse who may not call, and malformed requests. */
+  unaryOf(service: string): UnaryRow {
+    return (name, handle, learnerMay = false) => [
+      `/${service}/${name}`,
+      {
+        kind: 'unary',
+        handle: (call, request) => {
+          const error = this.refuse(call, learnerMay);
+          if (error !== undefined) failCall(call, error);
+          else attempt(call, () => handle(call, request));
+        },
+      },
+    ];
   }
 
   /** The same for a stream, which is ended later if it wants a leader and there is none any more. */

@@ -47,17 +47,7 @@ interface Campaign {
 }
 
 export function electionMethods(context: RpcContext): [string, GrpcMethod][] {
-  const unary = (name: string, handle: (call: GrpcCall, bytes: Uint8Array) => void): [string, GrpcMethod] => [
-    `/v3electionpb.Election/${name}`,
-    {
-      kind: 'unary',
-      handle: (call, bytes) => {
-        const error = context.refuse(call, false);
-        if (error !== undefined) failCall(call, error);
-        else attempt(call, () => handle(call, bytes));
-      },
-    },
-  ];
+  const unary = context.unaryOf('v3electionpb.Election');
   return [
     unary('Campaign', (call, bytes) => {
       const request = readRequest(CampaignRequestSchema, ownCopy(bytes));

@@ -11,7 +11,7 @@ import {
 import { peekCreateRevision } from '../../../wire/v3/key-value.ts';
 import { ownCopy } from '../../../wire/v3/kv-requests.ts';
 import { RpcErrors } from '../errors.ts';
-import { attempt, failCall, type RpcContext, readRequest } from '../rpc-context.ts';
+import { type RpcContext, readRequest } from '../rpc-context.ts';
 import { firstCreatedRequest, getRequest, readNow, TurnWait } from './first-created.ts';
 import {
   deleteOperation,
@@ -29,17 +29,7 @@ import {
 const EMPTY = new Uint8Array(0);
 
 export function lockMethods(context: RpcContext): [string, GrpcMethod][] {
-  const unary = (name: string, handle: (call: GrpcCall, bytes: Uint8Array) => void): [string, GrpcMethod] => [
-    `/v3lockpb.Lock/${name}`,
-    {
-      kind: 'unary',
-      handle: (call, bytes) => {
-        const error = context.refuse(call, false);
-        if (error !== undefined) failCall(call, error);
-        else attempt(call, () => handle(call, bytes));
-      },
-    },
-  ];
+  const unary = context.unaryOf('v3lockpb.Lock');
   return [
     unary('Lock', (call, bytes) => {
       const { name, lease } = readRequest(LockRequestSchema, bytes);
