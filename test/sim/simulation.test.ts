@@ -9,7 +9,7 @@ import { type RunResult, runSimulation } from '../../src/sim/simulation.ts';
 
 const FULL = process.env['QUORATE_FULL'] === '1';
 const FIRST_SEED = 1;
-const SEEDS = FULL ? 100 : 12;
+const SEEDS = FULL ? 100 : 8;
 const DIGEST_SEEDS = FULL ? 10 : 2;
 
 function run(seed: number, listener?: (observation: Observation) => void): Promise<RunResult> {

@@ -326,8 +326,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'v3-applied-twice-after-restart',
     file: 'src/server/v3/v3-service.ts',
-    find: 'decoded.request, index > this.kv.appliedIndex)',
-    replace: 'decoded.request, true)',
+    find: 'const isNew = index > this.kv.appliedIndex;',
+    replace: 'const isNew = index > 0;',
     finder: 'server',
   },
   {

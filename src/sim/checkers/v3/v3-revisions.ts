@@ -112,10 +112,9 @@ export class V3Revisions implements Checker {
     const value = events.find(({ row }) => row !== undefined)?.row?.value;
     if (value === undefined) {
       if (this.#isEndOfLease(revision, events)) return;
-      for (const [operationId, operation] of this.#deleters) {
-        if (!sameEvents(foresee(operation, this.history, revision - 1).effects, events)) continue;
-        this.#deleters.delete(operationId);
-        return;
+      // Equal deletions under way can't be told apart: each may have been it until it is answered.
+      for (const operation of this.#deleters.values()) {
+        if (sameEvents(foresee(operation, this.history, revision - 1).effects, events)) return;
       }
       throw this.#failure(`revision ${revision} of ${member}: nobody asked for ${eventsText(events)}`);
     }
