@@ -420,22 +420,6 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   // Leases.
   {
-    name: 'lease-renewed-by-deposed-leader',
-    file: 'src/server/v3/lease-service.ts',
-    find: '    const { lessor, clock, awaitReadIndex, propose } = this.#parts;\n',
-    replace:
-      '    const { lessor, clock, propose } = this.#parts;\n    const awaitReadIndex = (go: (error: ServerError | undefined) => void): void => go(undefined);\n',
-    finder: 'server',
-  },
-  {
-    name: 'lease-ended-by-deposed-leader',
-    file: 'src/server/v3/lease-keeper.ts',
-    find: '    confirmLeadership((confirmed) => {',
-    replace:
-      '    ((go: (confirmed: boolean) => void) => go(confirmLeadership !== undefined))((confirmed) => {',
-    finder: 'server',
-  },
-  {
     name: 'lease-checkpoint-outlives-renewal',
     file: 'src/lease/create-lessor.ts',
     find: 'mustResetCheckpoint: lease.remainingTtl > 0 || lease.checkpointProposed }',
