@@ -339,16 +339,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'v3-snapshot-without-newest-rows',
-    file: 'src/backend/write-behind.ts',
-    find: '  viewNow(): BackendView {\n    this.#layers.seal();\n',
-    replace: '  viewNow(): BackendView {\n',
-    finder: 'server',
-  },
-  {
-    name: 'v3-older-snapshot-activated',
-    file: 'src/server/v3/v3-service.ts',
-    find: 'if (appliedIndexOf(staged) <= state.kv.appliedIndex) {',
-    replace: 'if (appliedIndexOf(staged) < 0) {',
+    file: 'src/server/v3/state-stream.ts',
+    find: '  return entries;\n',
+    replace: "  return table === 'revisions' ? entries.slice(0, -1) : entries;\n",
     finder: 'server',
   },
   {
@@ -383,13 +376,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     finder: 'server',
   },
   {
-    name: 'compaction-does-not-wait-for-readers',
-    file: 'src/store/mvcc/compaction.ts',
-    find: 'return Math.min(this.#state.compactedRevision, this.#pins.lowest);',
-    replace: 'return this.#state.compactedRevision;',
-    finder: 'server',
-  },
-  {
     name: 'compacted-revision-read',
     file: 'src/store/mvcc/range-plan.ts',
     find: 'if (revision < state.compactedRevision) return',
@@ -409,13 +395,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'src/server/v3/v3-state.ts',
     find: '    this.watches.reset();\n',
     replace: '',
-    finder: 'server',
-  },
-  {
-    name: 'v3-watch-of-compacted-goes-on',
-    file: 'src/store/mvcc/history-events.ts',
-    find: 'if (fromRevision < state.compactedRevision) return',
-    replace: 'if (fromRevision < 0) return',
     finder: 'server',
   },
   // Leases.
