@@ -67,7 +67,7 @@ describe('each kind of fault', () => {
   for (const { name, everyMs, lastsMs } of FAULTS) {
     test(`${name}: happens, and the cluster survives it`, async () => {
       const often: ScenarioFault = { name, everyMs: Math.min(everyMs, 4_000), lastsMs };
-      const result = await runSimulation(3, {
+      const result = await runSimulation(4, {
         checkers: [new RunCheckers()],
         scenario: {
           // Removing members needs some to spare.
