@@ -2,6 +2,8 @@
  * Nothing is acknowledged before a quorum has it on disk. In two steps: an entry that is called committed for the first time is
  * durable on a quorum of the configuration of whoever says so (the leader: it learns it first); and a client hears of an
  * entry only when it is committed.
+ *
+ * "Has" is "had": a disk may be lost while its member's acknowledgement is still under way, and the leader counts it rightly.
  */
 import type { ConfState, MemberId } from '../../raft/types.ts';
 import {
@@ -15,10 +17,16 @@ import {
 import { DurableState } from './durable-state.ts';
 import { idText } from './member-log.ts';
 
+interface Disk {
+  readonly id: MemberId;
+  readonly state: DurableState;
+}
+
 export class DurableBeforeAcknowledged implements Checker {
   readonly name = 'durable before acknowledged';
   /** By host. */
-  readonly #durable = new Map<string, { readonly id: MemberId; readonly state: DurableState }>();
+  readonly #durable = new Map<string, Disk>();
+  readonly #lost: Disk[] = [];
   /** By host: the configuration in force and the one before, by which entries may be committed that are told of just now. */
   readonly #configurations = new Map<string, readonly ConfState[]>();
   #committed = 0;
@@ -29,7 +37,7 @@ export class DurableBeforeAcknowledged implements Checker {
         this.#started(observation);
         return;
       case 'data-lost':
-        this.#durable.delete(observation.member);
+        this.#dataLost(observation.member);
         return;
       case 'configuration-changed': {
         const { member, configuration } = observation;
@@ -60,12 +68,19 @@ export class DurableBeforeAcknowledged implements Checker {
     this.#committed = Math.max(this.#committed, commit);
   }
 
+  #dataLost(member: string): void {
+    const disk = this.#durable.get(member);
+    if (disk === undefined) return;
+    this.#lost.push(disk);
+    this.#durable.delete(member);
+  }
+
   #commits({ member, entries }: EntriesCommitted): void {
     for (const { index, term } of entries) {
       if (index <= this.#committed) continue;
       this.#committed = index;
       const holders = new Set<MemberId>();
-      for (const { id, state } of this.#durable.values()) {
+      for (const { id, state } of [...this.#durable.values(), ...this.#lost]) {
         if (state.log.holds(index, term)) holders.add(id);
       }
       const configurations = this.#configurations.get(member) ?? [];

@@ -231,6 +231,25 @@ test('durable before acknowledged: committed means on the disks of a quorum', ()
     dataLost(3),
     committed(2, '1/1'),
   );
+  // The member had it on its disk when it said so; that the disk went away since, the leader cannot know.
+  accept(
+    new DurableBeforeAcknowledged(),
+    three,
+    durable(1, ['1/1']),
+    durable(3, ['1/1']),
+    dataLost(3),
+    started(3),
+    committed(1, '1/1'),
+  );
+  object(
+    new DurableBeforeAcknowledged(),
+    /m1 calls entry 2 of term 1 committed, which is durable on 1 of the voters 1, 2, 3/,
+    three,
+    durable(1, ['1/1', '2/1']),
+    durable(3, ['1/1']),
+    dataLost(3),
+    committed(1, '1/1', '2/1'),
+  );
   object(
     new DurableBeforeAcknowledged(),
     /m1 calls entry 1 of term 1 committed, which is durable on 1 of the voters 1, 2, 3/,
