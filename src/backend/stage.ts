@@ -1,6 +1,6 @@
 /** Collects other content beside the present one, in batches of bounded size. */
 
-import type { BackendEntry } from '../ports/backend.ts';
+import type { StagedTables } from '../ports/backend.ts';
 import type { DurableTables, Replacement } from '../ports/durable-tables.ts';
 import type { CommitPolicy } from './commit-policy.ts';
 import { LayeredTables } from './layered-tables.ts';
@@ -10,10 +10,10 @@ export interface Staged {
   get(table: string, key: Uint8Array): Uint8Array | undefined;
 }
 
-/** Leaves nothing behind if the entries fail. */
+/** Leaves nothing behind if `fill` fails. */
 export async function stage(
   tables: DurableTables,
-  entries: AsyncIterable<readonly BackendEntry[]>,
+  fill: (tables: StagedTables) => AsyncIterable<unknown>,
   policy: CommitPolicy,
 ): Promise<Staged> {
   const replacement = await tables.replacement('empty');
@@ -34,8 +34,7 @@ export async function stage(
       operations = 0;
       bytes = 0;
     };
-    for await (const some of entries) {
-      for (const entry of some) layers.table(entry.table).put(entry.key, entry.value);
+    for await (const _ of fill(layers)) {
       if (operations >= policy.operationsMax || bytes >= policy.bytesMax) await write();
     }
     await write();

@@ -12,7 +12,14 @@
  * Commits are not tied to the log's writes: the sync of the tables would compete with the log's own.
  */
 
-import type { Backend, BackendEntry, BackendTable, BackendView, StagedContent } from '../ports/backend.ts';
+import type {
+  Backend,
+  BackendEntry,
+  BackendTable,
+  BackendView,
+  StagedContent,
+  StagedTables,
+} from '../ports/backend.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { DurableBatch, DurableTables } from '../ports/durable-tables.ts';
 import { type CommitPolicy, defaultCommitPolicy } from './commit-policy.ts';
@@ -141,8 +148,17 @@ class WriteBehind implements Backend {
     return turn;
   }
 
-  async stage(entries: AsyncIterable<readonly BackendEntry[]>): Promise<StagedContent> {
-    const staged = await stage(this.#tables, entries, this.#policy);
+  stage(entries: AsyncIterable<readonly BackendEntry[]>): Promise<StagedContent> {
+    return this.stageBy(async function* (tables) {
+      for await (const some of entries) {
+        for (const { table, key, value } of some) tables.table(table).put(key, value);
+        yield;
+      }
+    });
+  }
+
+  async stageBy(fill: (tables: StagedTables) => AsyncIterable<unknown>): Promise<StagedContent> {
+    const staged = await stage(this.#tables, fill, this.#policy);
     return {
       get: (table, key) => staged.get(table, key),
       activate: () => {

@@ -26,14 +26,14 @@ export const BUCKET_HEADER_BYTES = 16;
 /** Size of a leaf page up to which bbolt keeps a bucket inside its parent. */
 export const INLINE_BYTES_MAX = PAGE_BYTES / 4;
 
-const BRANCH = 0x01;
-const LEAF = 0x02;
-const META = 0x04;
+export const BRANCH = 0x01;
+export const LEAF = 0x02;
+export const META = 0x04;
 const FREELIST = 0x10;
 
-const MAGIC = 0xed0c_daed;
-const VERSION = 2;
-const META_BYTES = 64;
+export const MAGIC = 0xed0c_daed;
+export const VERSION = 2;
+export const META_BYTES = 64;
 
 /** Of a leaf's element: an ordinary row, or a bucket. */
 export type LeafFlags = 0 | 1;

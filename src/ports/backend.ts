@@ -33,10 +33,17 @@ export interface Backend {
    * nothing is left of it. What was staged and never activated is gone after a restart.
    */
   stage(entries: AsyncIterable<readonly BackendEntry[]>): Promise<StagedContent>;
+  /** The same for content that is made from what was staged before: `fill` writes, and yields wherever a batch may go to disk. */
+  stageBy(fill: (tables: StagedTables) => AsyncIterable<unknown>): Promise<StagedContent>;
   /** Called once when a commit has failed: the member must stop. */
   onFailure(callback: (error: Error) => void): void;
   /** Commits and closes. */
   close(): Promise<void>;
+}
+
+/** Other content while it is being made: empty at first, reads see every write. */
+export interface StagedTables {
+  table(name: string): Pick<BackendTable, 'get' | 'put' | 'remove'>;
 }
 
 export interface StagedContent {

@@ -31,6 +31,8 @@ export function eventsFrom(
   let bytes = 0;
   let next = Math.max(fromRevision, state.revision + 1);
   tables.revisions.scan({ start: revisionKey(Math.max(0, fromRevision), 0) }, (key, row) => {
+    // Only holds a revision (version-import.ts).
+    if (row.length === 0) return true;
     const revision = mainOf(key);
     if (revision !== main) {
       if (main !== -1 && bytes >= bytesMax) {

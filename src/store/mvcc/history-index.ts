@@ -10,10 +10,10 @@
  * eight short steps; and keys that are not there any more are found at all. Invariant: first versions are never indexed.
  */
 
+import type { BackendTable } from '../../ports/backend.ts';
 import type { ByteSlab } from './byte-slab.ts';
 import { historyKey, readShortMain, readShortSub, writeShortRevision } from './composite-key.ts';
 import type { NewVersion } from './row.ts';
-import type { MvccTables } from './tables.ts';
 
 const EVERY = 8;
 const ENTRY_BYTES = 22;
@@ -31,7 +31,7 @@ export function isChainShort(version: number): boolean {
 
 /** Notes what a change superseded. */
 export function indexChange(
-  tables: MvccTables,
+  tables: { readonly history: Pick<BackendTable, 'put'> },
   slab: ByteSlab,
   key: Uint8Array,
   change: Readonly<NewVersion>,

@@ -108,7 +108,10 @@ export function appliedPositionOf(meta: Pick<BackendTable, 'get'>): {
 }
 
 /** To be written whenever the log's position moves, in the turn of the changes. */
-export function saveState(tables: MvccTables, state: MvccState): void {
+export function saveState(
+  tables: { readonly meta: Pick<BackendTable, 'put'> },
+  state: Pick<MvccState, 'revision' | 'keyCount' | 'appliedIndex' | 'appliedTerm'>,
+): void {
   const row = new Uint8Array(32);
   writeUint64(row, 0, state.revision);
   writeUint64(row, 8, state.keyCount);
@@ -117,11 +120,17 @@ export function saveState(tables: MvccTables, state: MvccState): void {
   tables.meta.put(STATE, row);
 }
 
-export function saveScheduledCompaction(tables: MvccTables, revision: number): void {
+export function saveScheduledCompaction(
+  tables: { readonly meta: Pick<BackendTable, 'put'> },
+  revision: number,
+): void {
   tables.meta.put(SCHEDULED, revisionKey(revision, 0));
 }
 
-export function saveFinishedCompaction(tables: MvccTables, revision: number): void {
+export function saveFinishedCompaction(
+  tables: { readonly meta: Pick<BackendTable, 'put'> },
+  revision: number,
+): void {
   tables.meta.put(FINISHED, revisionKey(revision, 0));
 }
 

@@ -137,6 +137,10 @@ export class NaiveBackend implements Backend {
     throw new Error('not needed here');
   }
 
+  stageBy(): never {
+    throw new Error('not needed here');
+  }
+
   onFailure(): void {}
 
   close(): Promise<void> {
