@@ -185,6 +185,7 @@ class Run {
           quotaBytes: config.v3.quotaBytes,
           autoCompaction: config.v3.autoCompaction,
           corruptionCheckIntervalMs: config.v3.corruptCheckIntervalMs,
+          downgradeCheckIntervalMs: config.v3.downgradeCheckIntervalMs,
         },
       },
       {

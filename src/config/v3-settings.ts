@@ -23,6 +23,8 @@ export interface V3Config {
   readonly initialCorruptCheck: boolean;
   /** 0: never. */
   readonly corruptCheckIntervalMs: number;
+  /** 0: never. */
+  readonly downgradeCheckIntervalMs: number;
   readonly watchProgressIntervalMs: number;
   readonly enableGateway: boolean;
 }
@@ -49,6 +51,7 @@ export function readV3Settings(settings: Settings, notes: ConfigNote[]): V3Confi
     ),
     initialCorruptCheck: settings.switch('experimental-initial-corrupt-check'),
     corruptCheckIntervalMs: Math.max(0, settings.durationMs('experimental-corrupt-check-time')),
+    downgradeCheckIntervalMs: Math.max(0, settings.durationMs('experimental-downgrade-check-time')),
     watchProgressIntervalMs,
     enableGateway: settings.switch('enable-grpc-gateway'),
   });

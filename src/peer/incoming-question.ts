@@ -1,4 +1,4 @@
-/** Questions of other members that the server above answers: leases (`/leases`, `/leases/internal`) and hashes (`/members/hashkv`). */
+/** Questions of other members that the server above answers: leases (`/leases`, `/leases/internal`), hashes (`/members/hashkv`), downgrades (`/downgrade/enabled`). */
 import type { HttpExchange } from '../net/http-exchange.ts';
 import { answerText } from './peer-answers.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
@@ -11,7 +11,12 @@ export function handleQuestion(environment: PeerEnvironment, exchange: HttpExcha
     environment.handlers().onQuestion(method, path, body, (reply) => {
       if (exchange.closed) return;
       if (reply === undefined) answerText(exchange, 404, '404 page not found');
-      else exchange.send(reply.status, `Content-Type: ${reply.contentType}\r\n`, reply.body);
+      else
+        exchange.send(
+          reply.status,
+          `${reply.headers ?? ''}Content-Type: ${reply.contentType}\r\n`,
+          reply.body,
+        );
     });
   });
 }

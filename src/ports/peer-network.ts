@@ -27,7 +27,7 @@ export interface PeerNetwork {
 
 export type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;
 
-/** A question beside the stream of raft messages, in etcd's paths: `/leases`, `/leases/internal`, `/members/hashkv`. */
+/** A question beside the stream of raft messages, in etcd's paths: `/leases`, `/leases/internal`, `/members/hashkv`, `/downgrade/enabled`. */
 export interface PeerQuestion {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -43,6 +43,8 @@ export type PeerAnswer =
 /** What a member answers to another's question. */
 export interface PeerReply {
   readonly status: number;
+  /** Further headers as they go out, each with CRLF. */
+  readonly headers?: string;
   readonly contentType: string;
   readonly body: Uint8Array;
 }

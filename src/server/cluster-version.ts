@@ -1,6 +1,6 @@
 /**
- * The version all members can speak, decided by the leader: the lowest of the members' server versions, never going
- * down. Members ask it before they join; the log holds it below /0.
+ * The version all members can speak, decided by the leader: the lowest of the members' server versions. It goes down only to the target of a downgrade.
+ * Members ask it before they join; the log holds it below /0.
  */
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -17,6 +17,8 @@ export interface ClusterVersionParts {
   readonly cluster: Cluster;
   readonly self: MemberId;
   readonly serverVersion: string;
+  /** 'major.minor.0' that the cluster is to go back to; undefined: it is not. */
+  readonly downgradeTarget: () => string | undefined;
   readonly probe: ClusterProbe;
   readonly clock: Clock;
   readonly log: Log;
@@ -56,8 +58,13 @@ export class ClusterVersionMonitor {
       if (this.#stopped || !this.#parts.isLeader()) return;
       const current = this.#parts.cluster.version;
       if (current === undefined) this.#parts.propose(version ?? LOWEST_VERSION);
-      else if (version !== undefined && compareVersions(current, version) < 0) this.#parts.propose(version);
+      else if (version !== undefined && this.#isDue(current, version)) this.#parts.propose(version);
     });
+  }
+
+  #isDue(current: string, version: string): boolean {
+    const order = compareVersions(current, version);
+    return order < 0 || (order > 0 && version === this.#parts.downgradeTarget());
   }
 
   /** 'major.minor.0' of the lowest server version; undefined if some member did not answer. */

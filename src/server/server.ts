@@ -120,7 +120,7 @@ export class Server implements QuorateServer {
       wake,
     });
     this.v3 = new V3Service({
-      ...{ settings: settings.v3, state: parts.v3, self: memberId, cluster, network, clock, log },
+      ...{ settings: settings.v3, state: parts.v3, self: memberId, cluster, network, probe, clock, log },
       ...{ timers: this.#timers, ids: this.#ids, leadership: this.#leadership },
       electionTimeoutMs: electionTicks * tickMs,
       requestTimeoutMs: this.#requestTimeoutMs,
@@ -134,9 +134,8 @@ export class Server implements QuorateServer {
       cluster,
       self: memberId,
       serverVersion: settings.serverVersion,
-      probe,
-      clock,
-      log,
+      downgradeTarget: () => this.v3.downgrade.target,
+      ...{ probe, clock, log },
       isLeader: () => this.isLeader,
       propose: (version) =>
         this.#propose(v2Request({ method: 'PUT', path: CLUSTER_VERSION_PATH, value: version }), () => {}),

@@ -16,6 +16,16 @@ export type V3ErrorCode =
   | 'no-space'
   /** A member's data was found to be corrupt. */
   | 'corrupt'
+  /** A target that is no version. */
+  | 'downgrade-version-format'
+  | 'downgrade-target-invalid'
+  | 'downgrade-in-process'
+  | 'no-inflight-downgrade'
+  | 'cluster-version-unavailable'
+  /** A member, such as an etcd 3.4, would fail for good at the entry. */
+  | 'downgrade-not-understood'
+  /** A member did not answer whether it knows of downgrades. */
+  | 'downgrade-member-silent'
   /** Not built yet: auth's requests. */
   | 'unimplemented';
 
@@ -76,9 +86,18 @@ export type V3Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: ServerError | V3Failure };
 
+/** Takes the cluster back to an older version, as far as versions go. Answers with the cluster's present version, linearizably. */
+export interface DowngradeControl {
+  /** `version`: of the target, 'major.minor' or with more behind it. */
+  validate(version: string, done: (answer: V3Answer<{ readonly version: string }>) => void): void;
+  enable(version: string, done: (answer: V3Answer<{ readonly version: string }>) => void): void;
+  cancel(done: (answer: V3Answer<{ readonly version: string }>) => void): void;
+}
+
 export interface V3Server {
   readonly kv: MvccStore;
   readonly watches: WatchHub;
+  readonly downgrade: DowngradeControl;
 
   /**
    * Replicates a request and calls back with what applying it gave. The quota is checked before. Nothing of `request` is kept after the call. `encoded`

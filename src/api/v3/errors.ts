@@ -87,6 +87,19 @@ const ofV3: Readonly<Record<V3ErrorCode, RpcError>> = {
   'lease-ttl-too-large': error(GrpcStatus.outOfRange, 'too large lease TTL'),
   'no-space': error(GrpcStatus.resourceExhausted, 'mvcc: database space exceeded'),
   corrupt: error(GrpcStatus.dataLoss, 'corrupt cluster'),
+  'downgrade-version-format': error(GrpcStatus.invalidArgument, 'wrong downgrade target version format'),
+  'downgrade-target-invalid': error(GrpcStatus.invalidArgument, 'invalid downgrade target version'),
+  'downgrade-in-process': error(GrpcStatus.failedPrecondition, 'cluster has a downgrade job in progress'),
+  'no-inflight-downgrade': error(GrpcStatus.failedPrecondition, 'no inflight downgrade job'),
+  'cluster-version-unavailable': error(GrpcStatus.unavailable, 'cluster version not found during downgrade'),
+  'downgrade-not-understood': error(
+    GrpcStatus.failedPrecondition,
+    'a member of the cluster (such as an etcd 3.4) does not know of downgrades and would fail for good',
+  ),
+  'downgrade-member-silent': error(
+    GrpcStatus.unavailable,
+    'every member has to say first that it knows of downgrades, and one does not answer',
+  ),
   unimplemented: error(GrpcStatus.unimplemented, 'not implemented'),
 };
 

@@ -17,7 +17,7 @@ import {
   StatusResponseSchema,
 } from '../../wire/generated/etcdserverpb/maintenance_pb.ts';
 import { decodeAlarmRequest } from '../../wire/v3/kv-requests.ts';
-import { checkDowngrade } from './downgrade.ts';
+import { downgrade } from './downgrade.ts';
 import { RpcErrors, rpcError } from './errors.ts';
 import { failCall, type RpcContext, readRequest } from './rpc-context.ts';
 
@@ -130,15 +130,15 @@ export class MaintenanceService {
 
   #downgrade(call: GrpcCall, bytes: Uint8Array): void {
     const request = readRequest(DowngradeRequestSchema, bytes);
-    const { server } = this.#context;
-    server.awaitReadIndex((failed) => {
-      const version = server.clusterVersion;
-      const error = failed === undefined ? checkDowngrade(request, version) : rpcError(failed);
-      if (error !== undefined) {
-        failCall(call, error);
+    downgrade(request, this.#context.v3.downgrade, (outcome) => {
+      if (!outcome.ok) {
+        failCall(call, outcome.error);
         return;
       }
-      const answer = create(DowngradeResponseSchema, { header: this.#context.message(), version });
+      const answer = create(DowngradeResponseSchema, {
+        header: this.#context.message(),
+        version: outcome.clusterVersion,
+      });
       call.respond(toBinary(DowngradeResponseSchema, answer));
     });
   }

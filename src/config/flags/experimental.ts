@@ -116,8 +116,7 @@ export const experimentalFlags = [
     name: 'experimental-downgrade-check-time',
     kind: 'duration',
     default: '5s',
-    doc: 'Time between two looks whether the cluster is being downgraded.',
-    needs: 'downgrades',
+    doc: 'Time between two looks of the leader whether a downgrade of the cluster is done.',
   },
   {
     name: 'experimental-memory-mlock',

@@ -3,7 +3,7 @@
  *
  *     alarm, lease, authUsers, authRoles      our tables of these names, row by row
  *     auth              ours; authRevision -> 1 in 8 bytes, big-endian, as long as auth was never touched
- *     cluster           clusterVersion -> 3.4.0
+ *     cluster           clusterVersion -> 3.4.0; what our table of this name has beside it
  *     key               our table `revisions`: revision key -> KeyValue, without the header that our rows may have
  *     members           hex id -> the member as JSON
  *     members_removed   hex id -> removed
@@ -24,6 +24,7 @@ import { formatId } from '../../wire/id-text.ts';
 import type { Cluster } from '../membership/cluster.ts';
 import { compareIds } from '../membership/member-id.ts';
 import { encodeMember } from '../membership/member-json.ts';
+import { CLUSTER_TABLE } from './downgrade-info.ts';
 
 export interface SnapshotContent {
   readonly view: BackendView;
@@ -126,10 +127,10 @@ export function etcdBuckets({ view, cluster, configuration }: SnapshotContent): 
     ),
     tableBucket(view, 'authRoles'),
     tableBucket(view, 'authUsers'),
-    listBucket(
-      'cluster',
-      version === undefined ? [] : [{ key: bytesOf('clusterVersion'), value: bytesOf(version) }],
-    ),
+    listBucket('cluster', [
+      ...(version === undefined ? [] : [{ key: bytesOf('clusterVersion'), value: bytesOf(version) }]),
+      ...rowsOf(view, CLUSTER_TABLE),
+    ]),
     keyBucket(view),
     tableBucket(view, 'lease'),
     listBucket('members', members),

@@ -37,8 +37,11 @@ export class V3Applier {
           encodeAttributes({ name: request.name, clientURLs: request.clientURLs }),
         );
         return this.#nothing();
-      case 'downgrade-info-set':
+      case 'downgrade-info-set': {
+        const targetVersion = request.enabled ? request.version : '';
+        if (isNew) this.#parts.state.downgrade.set({ enabled: request.enabled, targetVersion });
         return this.#nothing();
+      }
       case 'auth':
         throw new Error(
           `the log holds a request of etcd's auth (field ${request.field} of InternalRaftRequest), which this version cannot apply: ` +

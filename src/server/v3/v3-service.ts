@@ -5,7 +5,7 @@
 import type { StagedContent } from '../../ports/backend.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { PeerNetwork, PeerReply } from '../../ports/peer-network.ts';
+import type { ClusterProbe, PeerNetwork, PeerReply } from '../../ports/peer-network.ts';
 import type { MemberId } from '../../raft/types.ts';
 import { appliedIndexOf } from '../../store/mvcc/tables.ts';
 import type { MvccStore } from '../../store/mvcc/types.ts';
@@ -38,6 +38,7 @@ import type {
 } from '../v3-contract.ts';
 import { AutoCompaction, type AutoCompactionSettings } from './auto-compaction.ts';
 import { CorruptionCheck } from './corruption-check.ts';
+import { DOWNGRADE_PATH, DowngradeJob } from './downgrade-job.ts';
 import { answerHashQuestion, computeHashKv, HASH_PATH } from './hashes.ts';
 import { LEASE_SWEEP_INTERVAL_MS, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseService } from './lease-service.ts';
@@ -53,6 +54,8 @@ export interface V3Settings {
   readonly autoCompaction: AutoCompactionSettings;
   /** Between two comparisons of all members by the leader; 0: none. */
   readonly corruptionCheckIntervalMs: number;
+  /** Between two looks of the leader whether a downgrade is done; 0 or left out: none. */
+  readonly downgradeCheckIntervalMs?: number;
 }
 
 export interface V3ServiceParts {
@@ -61,6 +64,7 @@ export interface V3ServiceParts {
   readonly self: MemberId;
   readonly cluster: Cluster;
   readonly network: PeerNetwork;
+  readonly probe: ClusterProbe;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
@@ -88,6 +92,7 @@ export class V3Service implements V3Server {
   readonly quota: Quota;
   readonly leaseService: LeaseService;
   readonly corruption: CorruptionCheck;
+  readonly downgrade: DowngradeJob;
   readonly #parts: V3ServiceParts;
   readonly #applier: V3Applier;
   readonly #proposals = new Proposals<Uint8Array, Submitted<V3Outcome>>();
@@ -154,6 +159,11 @@ export class V3Service implements V3Server {
       log,
       timeoutMs: HASH_TIMEOUT_MS,
     });
+    this.downgrade = new DowngradeJob({
+      ...{ info: () => state.downgrade, cluster, self, network, probe: parts.probe, log },
+      ...{ isLeader: parts.isLeader, awaitReadIndex: parts.awaitReadIndex },
+      propose: (request, done) => this.#replicate(request, undefined, done),
+    });
     this.#autoCompaction = new AutoCompaction({
       settings: settings.autoCompaction,
       clock,
@@ -175,6 +185,9 @@ export class V3Service implements V3Server {
     if (settings.corruptionCheckIntervalMs > 0) {
       timers.every(settings.corruptionCheckIntervalMs, () => this.#checkCorruption());
     }
+    const downgradeCheckMs = settings.downgradeCheckIntervalMs ?? 0;
+    if (downgradeCheckMs > 0) timers.every(downgradeCheckMs, () => this.downgrade.check());
+    this.downgrade.warnIfEnabled();
     this.#autoCompaction.start();
     // What a restart has interrupted, and what is not kept on disk.
     this.#compaction.wake();
@@ -253,6 +266,7 @@ export class V3Service implements V3Server {
     reply: (reply: PeerReply | undefined) => void,
   ): void {
     if (path === HASH_PATH) answerHashQuestion(this.kv, this.#parts.clock, method, body, reply);
+    else if (path === DOWNGRADE_PATH) this.downgrade.answer(method, reply);
     else if (!this.leaseService.answer(method, path, body, reply)) reply(undefined);
   }
 

@@ -7,6 +7,7 @@ import type { MvccStore } from '../../store/mvcc/types.ts';
 import { createWatchHub } from '../../watch/create-watch-hub.ts';
 import type { WatchHub } from '../../watch/types.ts';
 import { Alarms } from './alarms.ts';
+import { DowngradeInfo } from './downgrade-info.ts';
 
 export interface V3StateOptions {
   /** Leases shorter than this are granted this; seconds. */
@@ -21,6 +22,7 @@ export class V3State {
   readonly lessor: Lessor;
   readonly watches: WatchHub;
   readonly alarms: Alarms;
+  readonly downgrade: DowngradeInfo;
 
   constructor(backend: Backend, options: V3StateOptions) {
     this.backend = backend;
@@ -32,6 +34,7 @@ export class V3State {
     this.kv = createMvccStore(backend, { leases: this.lessor });
     this.watches = createWatchHub(this.kv, {});
     this.alarms = new Alarms(backend);
+    this.downgrade = new DowngradeInfo(backend);
     this.kv.onRevision((events) => this.watches.append(events));
   }
 
@@ -41,6 +44,7 @@ export class V3State {
     this.lessor.reload(nowMs);
     this.kv.reload();
     this.alarms.reload();
+    this.downgrade.reload();
     this.watches.reset();
   }
 }

@@ -1,12 +1,12 @@
 /** What is refused before it goes anywhere, and in which words. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkDowngrade } from '../../../src/api/v3/downgrade.ts';
+import { downgrade } from '../../../src/api/v3/downgrade.ts';
 import { type RpcError, rpcError } from '../../../src/api/v3/errors.ts';
 import { checkKey, checkPut, checkStream, checkTxn } from '../../../src/api/v3/kv-checks.ts';
 import { GrpcStatus } from '../../../src/net/grpc-call.ts';
 import { serverError } from '../../../src/server/errors.ts';
-import type { V3ErrorCode } from '../../../src/server/v3-contract.ts';
+import type { DowngradeControl, V3ErrorCode } from '../../../src/server/v3-contract.ts';
 import type { RequestOp } from '../../../src/wire/v3/kv-types.ts';
 import {
   bytes,
@@ -112,18 +112,41 @@ test('failures of the server and of the store have the texts and codes that clie
   assert.equal(rpcError(serverError('too-many-requests')).status, GrpcStatus.resourceExhausted);
 });
 
-test('the target of a downgrade is validated; the downgrade itself is refused', () => {
-  const asked = (action: number, version: string, cluster = '3.5.0') =>
-    told(checkDowngrade({ action, version } as Parameters<typeof checkDowngrade>[0], cluster));
-  assert.equal(asked(2, ''), '9 no inflight downgrade job');
-  assert.equal(asked(0, 'x'), '3 wrong downgrade target version format');
-  assert.equal(asked(0, '3.5.0'), '3 invalid downgrade target version');
-  assert.equal(asked(1, '3.3.0'), '3 invalid downgrade target version');
-  assert.equal(asked(7, '3.4.0'), '2 unknown method');
-  for (const fine of ['3.4.0', '3.4', '3.4.7-alpha']) assert.equal(asked(0, fine), 'fine');
-  assert.equal(asked(1, '3.4.0', ''), '14 cluster version not found during downgrade');
+test("the action of a downgrade chooses what is asked, and codes become etcd's texts", () => {
+  const asked = (action: number, code?: V3ErrorCode) => {
+    const calls: string[] = [];
+    const note = (call: string, done: Parameters<DowngradeControl['cancel']>[0]): void => {
+      calls.push(call);
+      if (code === undefined) done({ ok: true, value: { version: '3.4.0' } });
+      else done({ ok: false, error: { kind: 'error', code } });
+    };
+    let told = '';
+    downgrade(
+      { action, version: '3.3' },
+      {
+        validate: (version, done) => note(`validate ${version}`, done),
+        enable: (version, done) => note(`enable ${version}`, done),
+        cancel: (done) => note('cancel', done),
+      },
+      (given) => {
+        told = given.ok ? given.clusterVersion : `${given.error.status} ${given.error.message}`;
+      },
+    );
+    return `${calls.join()}: ${told}`;
+  };
+  assert.equal(asked(0), 'validate 3.3: 3.4.0');
+  assert.equal(asked(1), 'enable 3.3: 3.4.0');
+  assert.equal(asked(2), 'cancel: 3.4.0');
+  assert.equal(asked(7), ': 2 etcdserver: unknown method');
+  const text = (code: V3ErrorCode) => asked(2, code).replace('cancel: ', '');
+  assert.equal(text('downgrade-version-format'), '3 etcdserver: wrong downgrade target version format');
+  assert.equal(text('downgrade-target-invalid'), '3 etcdserver: invalid downgrade target version');
+  assert.equal(text('downgrade-in-process'), '9 etcdserver: cluster has a downgrade job in progress');
+  assert.equal(text('no-inflight-downgrade'), '9 etcdserver: no inflight downgrade job');
   assert.equal(
-    asked(1, '3.4.0'),
-    '12 this member can not be downgraded: an older release does not read its data',
+    text('cluster-version-unavailable'),
+    '14 etcdserver: cluster version not found during downgrade',
   );
+  assert.match(text('downgrade-not-understood'), /^9 etcdserver: .*etcd 3\.4/);
+  assert.match(text('downgrade-member-silent'), /^14 etcdserver: /);
 });

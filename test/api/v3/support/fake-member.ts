@@ -6,6 +6,7 @@ import { NO_MEMBER } from '../../../../src/raft/types.ts';
 import type { ServerError, Submitted } from '../../../../src/server/contract.ts';
 import { serverError } from '../../../../src/server/errors.ts';
 import type {
+  DowngradeControl,
   LeaseTimes,
   V3Answer,
   V3Maintenance,
@@ -23,10 +24,16 @@ import { FakeServer } from '../../support/fake-server.ts';
 
 type Renewal = (answer: V3Answer<{ readonly ttl: number }>) => void;
 
+function refuse(): never {
+  throw new Error('not asked for here');
+}
+
 class FakeV3 implements V3Server {
   readonly leasesGranted = new Set<bigint>();
   readonly kv: MvccStore;
   readonly watches: WatchHub;
+  /** Judged by tests of the server. */
+  readonly downgrade: DowngradeControl = { validate: refuse, enable: refuse, cancel: refuse };
   /** Renewals that were asked for and not answered yet, in order. */
   readonly renewals: { readonly id: bigint; readonly done: Renewal }[] = [];
   /** The next proposals fail with it. */
