@@ -4,68 +4,43 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   LeaseGrantRequestSchema,
   LeaseGrantResponseSchema,
-  LeaseKeepAliveRequestSchema,
 } from '../../src/wire/generated/etcdserverpb/lease_pb.ts';
-import { BenchCluster } from '../support/bench-cluster.ts';
-import type { Comparison } from '../support/comparison.ts';
+import type { Comparison, Loader } from '../support/comparison.ts';
 import { GrpcClient } from '../support/grpc-client.ts';
+import { keepAliveLoad } from '../support/keep-alive-load.ts';
 
 const LEASES = 1_000;
-const STREAMS = 100;
+const TTL_SECONDS = 600;
 
 export async function v3Leases(bench: Comparison): Promise<void> {
-  const rates: number[] = [];
-  const cpu: number[] = [];
-  for (const program of bench.programs) {
-    bench.say(`v3 keep-alives: ${program.name}`);
-    const cluster = await BenchCluster.start(program, 1);
-    try {
-      const { rate, cpuUs } = await measure(cluster, bench.quick ? 2 : 8);
-      rates.push(rate);
-      cpu.push(cpuUs);
-    } finally {
-      await cluster.end();
-    }
-  }
-  bench.addRow('v3 lease keep-alive, 1,000 in flight', 'renewals/s', 'more', rates, 1);
-  bench.addRow('  CPU per renewal', 'us', 'less', cpu);
+  await bench.withBoth(1, async (clusters) => {
+    const leasesAt = new Map<number, readonly bigint[]>();
+    for (const { port } of clusters) leasesAt.set(port, await grant(port));
+    const over =
+      (connections: number, streams: number): Loader =>
+      (port, seconds) =>
+        keepAliveLoad({
+          port,
+          connections,
+          streams,
+          leases: leasesAt.get(port)!,
+          ttlSeconds: TTL_SECONDS,
+          seconds,
+        });
+    await bench.compare('v3 lease keep-alive, 1,000 in flight on 1 x 100', clusters, over(1, 100), 1);
+    await bench.compare('v3 lease keep-alive, 1,000 in flight on 50 x 20', clusters, over(50, 20), 1);
+  });
 }
 
-async function measure(
-  cluster: BenchCluster,
-  seconds: number,
-): Promise<{ readonly rate: number; readonly cpuUs: number }> {
-  const client = await GrpcClient.connect(cluster.port);
+async function grant(port: number): Promise<bigint[]> {
+  const client = await GrpcClient.connect(port);
+  const message = create(LeaseGrantRequestSchema, { TTL: BigInt(TTL_SECONDS) });
+  const request = toBinary(LeaseGrantRequestSchema, message);
   const ids: bigint[] = [];
-  for (let i = 0; i < LEASES; i++) {
-    const request = toBinary(LeaseGrantRequestSchema, create(LeaseGrantRequestSchema, { TTL: 600n }));
+  while (ids.length < LEASES) {
     const answer = await client.unary('/etcdserverpb.Lease/LeaseGrant', request);
     ids.push(fromBinary(LeaseGrantResponseSchema, answer).ID);
   }
-  const messages = ids.map((ID) =>
-    toBinary(LeaseKeepAliveRequestSchema, create(LeaseKeepAliveRequestSchema, { ID })),
-  );
-  let renewed = 0;
-  let running = true;
-  const streams = Array.from({ length: STREAMS }, (_, at) => {
-    const own = messages.filter((_, i) => i % STREAMS === at);
-    let next = 0;
-    const stream = client.stream('/etcdserverpb.Lease/LeaseKeepAlive', () => {
-      renewed++;
-      if (running) stream.send(own[next++ % own.length]!);
-    });
-    for (const message of own) stream.send(message);
-    return stream;
-  });
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-  await pause(1_000);
-  const before = { renewed, usage: cluster.usage(), at: performance.now() };
-  await pause(seconds * 1_000);
-  const count = renewed - before.renewed;
-  const took = (performance.now() - before.at) / 1000;
-  const cpuSeconds = cluster.usage().cpuSeconds - before.usage.cpuSeconds;
-  running = false;
-  for (const stream of streams) stream.done();
   client.close();
-  return { rate: count / took, cpuUs: (cpuSeconds * 1e6) / count };
+  return ids;
 }

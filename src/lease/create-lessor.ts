@@ -84,11 +84,8 @@ class TableLessor implements Lessor {
     return this.#leases.size;
   }
 
-  get nextDueMs(): number | undefined {
-    const expiry = this.#expiries.top()?.dueMs;
-    const checkpoint = this.#checkpoints.top()?.dueMs;
-    if (expiry === undefined || checkpoint === undefined) return expiry ?? checkpoint;
-    return Math.min(expiry, checkpoint);
+  isDue(nowMs: number): boolean {
+    return this.#expiries.due(nowMs) !== undefined || this.#checkpoints.due(nowMs) !== undefined;
   }
 
   grant(id: bigint, ttl: number, nowMs: number): Lease | { readonly error: LeaseErrorCode } {
@@ -199,8 +196,8 @@ class TableLessor implements Lessor {
   expired(nowMs: number, max: number): bigint[] {
     const ids: bigint[] = [];
     while (ids.length < max) {
-      const top = this.#expiries.top();
-      if (top === undefined || top.dueMs > nowMs) break;
+      const top = this.#expiries.due(nowMs);
+      if (top === undefined) break;
       ids.push(top.item.id);
       this.#expiries.set(top, nowMs + this.#revokeRetryMs);
     }
@@ -210,8 +207,8 @@ class TableLessor implements Lessor {
   checkpointsDue(nowMs: number, max: number): { readonly id: bigint; readonly remainingTtl: number }[] {
     const due: { readonly id: bigint; readonly remainingTtl: number }[] = [];
     while (due.length < max) {
-      const top = this.#checkpoints.top();
-      if (top === undefined || top.dueMs > nowMs) break;
+      const top = this.#checkpoints.due(nowMs);
+      if (top === undefined) break;
       const lease = top.item;
       const remainingTtl = Math.ceil((lease.expiresAtMs - nowMs) / 1000);
       if (this.#needsCheckpoints(remainingTtl)) {

@@ -60,8 +60,8 @@ export interface Lessor {
   expired(nowMs: number, max: number): bigint[];
   /** Checkpoints to propose: of leases with a long TTL, every so often; at most `max`. */
   checkpointsDue(nowMs: number, max: number): { readonly id: bigint; readonly remainingTtl: number }[];
-  /** When `expired` or `checkpointsDue` has something next; undefined: nothing is foreseen. */
-  readonly nextDueMs: number | undefined;
+  /** Whether `expired` or `checkpointsDue` may have something now. */
+  isDue(nowMs: number): boolean;
   readonly count: number;
   /** Reads its table again: the backend's content was replaced by a snapshot. */
   reload(nowMs: number): void;

@@ -25,10 +25,16 @@ export class QuorumReads {
   readonly #parts: QuorumReadsParts;
   readonly #reads: LinearizableReads;
   #turnScheduled = false;
+  #questions = 0;
 
   constructor(parts: QuorumReadsParts) {
     this.#parts = parts;
     this.#reads = new LinearizableReads(() => parts.ids.next());
+  }
+
+  /** Asked so far. While it stays the same, a read submitted now shares the question with those that wait. */
+  get questions(): number {
+    return this.#questions;
   }
 
   /** Calls `serve` once the store holds all that was acknowledged before now, or `fail` with the time the read began. */
@@ -66,6 +72,7 @@ export class QuorumReads {
     clock.defer(() => {
       this.#turnScheduled = false;
       if (!this.#reads.hasWaiting || leadership.leader === NO_MEMBER) return;
+      this.#questions++;
       raft.readIndex(this.#reads.takeContext(clock.monotonicMs()));
       wake();
     });

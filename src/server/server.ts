@@ -128,6 +128,7 @@ export class Server implements QuorateServer {
       isStopped: () => this.#stopped,
       replicate: (data, startedMs) => this.#replicator.propose(data, startedMs),
       awaitReadIndex: (done) => this.awaitReadIndex(done),
+      readQuestions: () => this.#reads.questions,
       onFailure,
     });
     this.#versions = new ClusterVersionMonitor({

@@ -94,6 +94,14 @@ export interface DowngradeControl {
   cancel(done: (answer: V3Answer<{ readonly version: string }>) => void): void;
 }
 
+/** A renewal under way, which is told once what came of it. What it is belongs to who asked: so that a renewal costs no object of its own. */
+export interface LeaseRenewal {
+  readonly id: bigint;
+  /** Seconds; 0: there is no such lease. */
+  renewed(ttl: number): void;
+  failed(error: ServerError): void;
+}
+
 export interface V3Server {
   readonly kv: MvccStore;
   readonly watches: WatchHub;
@@ -116,7 +124,7 @@ export interface V3Server {
   /** Chooses the id if it is 0n. */
   grantLease(id: bigint, ttl: number, done: (outcome: Submitted<V3Outcome>) => void): void;
   /** Asks the leader, wherever it is. */
-  renewLease(id: bigint, done: (answer: V3Answer<{ readonly ttl: number }>) => void): void;
+  renewLease(renewal: LeaseRenewal): void;
   leaseTimes(id: bigint, withKeys: boolean, done: (answer: V3Answer<LeaseTimes>) => void): void;
   leases(done: (answer: V3Answer<readonly bigint[]>) => void): void;
 

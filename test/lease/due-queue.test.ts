@@ -6,6 +6,7 @@ import { fc } from '../support/fast-check.ts';
 const step = fc.record({
   which: fc.integer({ min: 0, max: 19 }),
   dueMs: fc.option(fc.integer({ min: 0, max: 10 }), { nil: undefined }),
+  lookMs: fc.integer({ min: -1, max: 11 }),
 });
 
 test('the queue hands out what a sorted list would, whatever was moved and removed', () => {
@@ -15,7 +16,8 @@ test('the queue hands out what a sorted list would, whatever was moved and remov
       const entries = Array.from({ length: 20 }, (_, order) => new DueEntry(order, order, order >> 1));
       const inQueue = new Set(isFilled ? entries : []);
       if (isFilled) queue.fill([...entries]);
-      for (const { which, dueMs } of steps) {
+      const sorted = () => [...inQueue].sort((a, b) => a.dueMs - b.dueMs || a.order - b.order);
+      for (const { which, dueMs, lookMs } of steps) {
         const entry = entries[which]!;
         if (dueMs === undefined) {
           queue.remove(entry);
@@ -25,13 +27,15 @@ test('the queue hands out what a sorted list would, whatever was moved and remov
           inQueue.add(entry);
         }
         assert.equal(queue.size, inQueue.size);
+        const [next] = sorted();
+        assert.equal(queue.due(lookMs), next !== undefined && next.dueMs <= lookMs ? next : undefined);
       }
-      const expected = [...inQueue].sort((a, b) => a.dueMs - b.dueMs || a.order - b.order);
-      for (const entry of expected) {
-        assert.equal(queue.top(), entry);
+      for (const entry of sorted()) {
+        assert.equal(queue.due(entry.dueMs - 1), undefined);
+        assert.equal(queue.due(entry.dueMs), entry);
         queue.remove(entry);
       }
-      assert.equal(queue.top(), undefined);
+      assert.equal(queue.due(10), undefined);
     }),
     { numRuns: 500 },
   );

@@ -124,7 +124,8 @@ test('a hundred thousand leases that run out at once come in bounded portions, e
   for (let id = 1; id <= count; id += 1) lessor.grant(BigInt(id), 10, 0);
   assert.equal(lessor.count, count);
   assert.deepEqual(lessor.expired(9_999, 500), []);
-  assert.equal(lessor.nextDueMs, 10_000);
+  assert.equal(lessor.isDue(9_999), false);
+  assert.equal(lessor.isDue(10_000), true);
 
   const named = drain(lessor, 10_000, 500);
   assert.equal(new Set(named).size, count);
@@ -135,7 +136,7 @@ test('a hundred thousand leases that run out at once come in bounded portions, e
   assert.deepEqual(new Set(drain(lessor, 13_000, 1000)), new Set(named.slice(count / 2)));
   for (const id of named.slice(count / 2)) lessor.revoke(id);
   assert.equal(lessor.count, 0);
-  assert.equal(lessor.nextDueMs, undefined);
+  assert.equal(lessor.isDue(Number.MAX_VALUE), false);
   assert.equal(backend.rows.size, 0);
 });
 

@@ -1,27 +1,26 @@
 /** etcdserverpb.Lease. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { GrpcCall, GrpcMethod, GrpcStreamCall } from '../../net/grpc-call.ts';
+import type { GrpcCall, GrpcMethod, GrpcStreamCall, GrpcStreamHandler } from '../../net/grpc-call.ts';
 import type { ServerError } from '../../server/contract.ts';
 import type { V3Failure } from '../../server/v3-contract.ts';
 import {
   LeaseGrantResponseSchema,
-  LeaseKeepAliveRequestSchema,
   LeaseLeasesResponseSchema,
   LeaseTimeToLiveRequestSchema,
   LeaseTimeToLiveResponseSchema,
 } from '../../wire/generated/etcdserverpb/lease_pb.ts';
+import { KeepAliveAnswers } from '../../wire/v3/keep-alive.ts';
 import { decodeLeaseGrantRequest, decodeLeaseRevokeRequest } from '../../wire/v3/kv-requests.ts';
 import { encodeHeaderResponse } from '../../wire/v3/kv-responses.ts';
-import { encodeLeaseKeepAliveResponse } from '../../wire/v3/watch-responses.ts';
 import { rpcError } from './errors.ts';
-import { attempt, failCall, type RpcContext, readRequest } from './rpc-context.ts';
+import { KeepAliveStream } from './keep-alive-stream.ts';
+import { failCall, type RpcContext, readRequest } from './rpc-context.ts';
 
-/** Renewals of one stream that may be under way; the client's further ones wait. */
-const RENEWALS_MAX = 1_000;
-const REFUSED = { message() {}, clientDone() {} };
+const REFUSED: GrpcStreamHandler = { message() {}, clientDone() {} };
 
 export class LeaseService {
   readonly #context: RpcContext;
+  readonly #answers = new KeepAliveAnswers();
 
   constructor(context: RpcContext) {
     this.#context = context;
@@ -96,52 +95,11 @@ export class LeaseService {
     });
   }
 
-  /** Answers come in the order of the requests, as in etcd; many are under way at once. */
-  #keepAlive(call: GrpcStreamCall) {
+  #keepAlive(call: GrpcStreamCall): GrpcStreamHandler {
     const error = this.#context.refuseStream(call, false);
-    if (error !== undefined) {
-      failCall(call, error);
-      return REFUSED;
-    }
-    call.sendHeaders();
-    const { v3, writer } = this.#context;
-    const waiting: { answer: Uint8Array | undefined }[] = [];
-    let clientIsDone = false;
-    let hasRoom = true;
-    const flush = (): void => {
-      while (hasRoom && waiting[0]?.answer !== undefined) hasRoom = call.write(waiting.shift()!.answer!);
-      if (waiting.length < RENEWALS_MAX) call.resume();
-      if (clientIsDone && waiting.length === 0) call.end();
-    };
-    call.onDrain(() => {
-      hasRoom = true;
-      flush();
-    });
-    return {
-      message: (bytes: Uint8Array): void =>
-        attempt(call, () => {
-          const { ID } = readRequest(LeaseKeepAliveRequestSchema, bytes);
-          // Before the renewal: a client must not read a revision at which the lease may be gone already.
-          const revision = v3.kv.revision;
-          const place: { answer: Uint8Array | undefined } = { answer: undefined };
-          waiting.push(place);
-          if (waiting.length >= RENEWALS_MAX) call.pause();
-          v3.renewLease(ID, (answer) => {
-            if (call.closed) return;
-            if (!answer.ok && !isNotFound(answer.error)) {
-              failCall(call, rpcError(answer.error));
-              return;
-            }
-            const ttl = answer.ok ? answer.value.ttl : 0;
-            place.answer = encodeLeaseKeepAliveResponse(writer, this.#context.header(revision), ID, ttl);
-            flush();
-          });
-        }),
-      clientDone: (): void => {
-        clientIsDone = true;
-        flush();
-      },
-    };
+    if (error === undefined) return new KeepAliveStream(call, this.#context, this.#answers);
+    failCall(call, error);
+    return REFUSED;
   }
 }
 

@@ -44,8 +44,7 @@ export class LeaseKeeper {
   /** To be called every LEASE_SWEEP_INTERVAL_MS. */
   sweep(): void {
     const { lessor, monotonicMs, confirmLeadership } = this.#parts;
-    const dueMs = lessor.nextDueMs;
-    if (!lessor.isPrimary || this.#confirming || dueMs === undefined || dueMs > monotonicMs()) return;
+    if (!lessor.isPrimary || this.#confirming || !lessor.isDue(monotonicMs())) return;
     // A leader that was asleep may have been replaced, and its leases renewed elsewhere.
     this.#confirming = true;
     confirmLeadership((confirmed) => {

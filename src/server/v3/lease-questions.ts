@@ -4,13 +4,21 @@
  *   POST /leases           LeaseKeepAliveRequest { 1 ID }                         LeaseKeepAliveResponse { 2 ID, 3 TTL }
  *   POST /leases/internal  LeaseInternalRequest { 1 { 1 ID, 2 keys } }            LeaseInternalResponse { 1 { 1 header, 2 ID, 3 TTL, 4 grantedTTL, 5 keys } }
  *
- * 404: there is no such lease. Any other status but 200: ask again.
+ * 404: there is no such lease. Any other status but 200: ask again. Between members that both are Quorate many renewals go with one question:
+ *
+ *   POST /leases/several   { 1 ID ... }                                           { 1 TTL ... }, in the same order
+ *
+ * 404: the member knows no such question. A TTL of 0: there is no such lease; ASK_ALONE: its answer takes time, which the others need not wait for.
  */
 import { BYTES, Reader, tagOf, VARINT, Writer } from '../../wire/protobuf.ts';
 import type { LeaseTimes } from '../v3-contract.ts';
 
 export const RENEW_PATH = '/leases';
 export const TIMES_PATH = '/leases/internal';
+export const RENEW_SEVERAL_PATH = '/leases/several';
+export const ASK_ALONE = -1;
+/** One question to the leader. */
+export const QUESTION_TIMEOUT_MS = 2_000;
 export const PROTOBUF = 'application/protobuf';
 const NO_BYTES = new Uint8Array(0);
 
@@ -37,6 +45,42 @@ export function decodeRenewed(bytes: Uint8Array): number {
     else reader.skip(tag);
   }
   return ttl;
+}
+
+export function encodeRenewSeveral(ids: readonly bigint[]): Uint8Array {
+  const writer = new Writer(16 + ids.length * 12);
+  for (const id of ids) writer.tag(1, VARINT).varintBig(BigInt.asUintN(64, id));
+  return writer.finish();
+}
+
+/** Throws DecodeError. */
+export function decodeRenewSeveral(bytes: Uint8Array): bigint[] {
+  const reader = new Reader(bytes);
+  const ids: bigint[] = [];
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === tagOf(1, VARINT)) ids.push(reader.varintBigSigned());
+    else reader.skip(tag);
+  }
+  return ids;
+}
+
+export function encodeRenewedSeveral(ttls: readonly number[]): Uint8Array {
+  const writer = new Writer(16 + ttls.length * 4);
+  for (const ttl of ttls) writer.tag(1, VARINT).varint(ttl);
+  return writer.finish();
+}
+
+/** Throws DecodeError. */
+export function decodeRenewedSeveral(bytes: Uint8Array): number[] {
+  const reader = new Reader(bytes);
+  const ttls: number[] = [];
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === tagOf(1, VARINT)) ttls.push(reader.varintSigned());
+    else reader.skip(tag);
+  }
+  return ttls;
 }
 
 export function encodeTimesQuestion(id: bigint, withKeys: boolean): Uint8Array {

@@ -11,26 +11,31 @@ import type { V3Request } from '../../wire/v3/kv-types.ts';
 import type { ServerError, ServerErrorCode, Submitted } from '../contract.ts';
 import { serverError } from '../errors.ts';
 import type { Timers } from '../timers.ts';
-import type { LeaseTimes, V3Answer, V3Failure, V3Outcome } from '../v3-contract.ts';
+import type { LeaseRenewal, LeaseTimes, V3Answer, V3Failure, V3Outcome } from '../v3-contract.ts';
+import { ForwardedRenewals } from './forwarded-renewals.ts';
 import {
+  ASK_ALONE,
   decodeRenew,
-  decodeRenewed,
+  decodeRenewSeveral,
   decodeTimes,
   decodeTimesQuestion,
-  encodeRenew,
   encodeRenewed,
+  encodeRenewedSeveral,
   encodeTimes,
   encodeTimesQuestion,
   PROTOBUF,
+  QUESTION_TIMEOUT_MS,
   RENEW_PATH,
+  RENEW_SEVERAL_PATH,
   TIMES_PATH,
 } from './lease-questions.ts';
+import { LeaseRenewals } from './lease-renewals.ts';
 
 /** Between two attempts to reach a leader. */
 const RETRY_MS = 50;
-/** One question to the leader. */
-const QUESTION_TIMEOUT_MS = 2_000;
 const EMPTY = new Uint8Array(0);
+const NO_LEASE = textReply(404, 'requested lease not found');
+const NOT_PRIMARY = textReply(400, 'not a primary lessor');
 
 export interface LeaseServiceParts {
   readonly lessor: Lessor;
@@ -42,23 +47,36 @@ export interface LeaseServiceParts {
   readonly self: MemberId;
   readonly requestTimeoutMs: number;
   readonly awaitReadIndex: (done: (error: ServerError | undefined) => void) => void;
+  /** Questions for a read index asked so far. */
+  readonly readQuestions: () => number;
   readonly propose: (request: V3Request, done: (outcome: Submitted<V3Outcome>) => void) => void;
   readonly timeoutCode: (startedMs: number) => ServerErrorCode;
 }
 
 export class LeaseService {
   readonly #parts: LeaseServiceParts;
+  readonly #renewals: LeaseRenewals;
+  readonly #forwarded: ForwardedRenewals;
 
   constructor(parts: LeaseServiceParts) {
     this.#parts = parts;
+    const again = (renewal: LeaseRenewal, startedMs: number): void => this.#renewAgain(renewal, startedMs);
+    this.#renewals = new LeaseRenewals(parts, {
+      notPrimary: again,
+      late: (renewal, startedMs) => this.#late(renewal, startedMs),
+    });
+    this.#forwarded = new ForwardedRenewals({ ...parts, again });
   }
 
-  renew(id: bigint, done: (answer: V3Answer<{ readonly ttl: number }>) => void): void {
-    this.#atLeader(
-      (answer) => this.#renewHere(id, answer),
-      { path: RENEW_PATH, body: encodeRenew(id), read: (bytes) => ({ ttl: decodeRenewed(bytes) }) },
-      done,
-    );
+  renew(renewal: LeaseRenewal): void {
+    const { leader, self } = this.#parts;
+    if (leader() === self) this.#renewals.add(renewal);
+    else this.#renewElsewhere(renewal, this.#parts.clock.monotonicMs());
+  }
+
+  leadershipChanged(): void {
+    this.#renewals.leadershipChanged();
+    this.#forwarded.leadershipChanged();
   }
 
   times(id: bigint, withKeys: boolean, done: (answer: V3Answer<LeaseTimes>) => void): void {
@@ -79,16 +97,15 @@ export class LeaseService {
 
   /** A question of another member. False: it is none about leases. */
   answer(method: string, path: string, body: Uint8Array, reply: (reply: PeerReply) => void): boolean {
-    if (path !== RENEW_PATH && path !== TIMES_PATH) return false;
+    if (path !== RENEW_PATH && path !== RENEW_SEVERAL_PATH && path !== TIMES_PATH) return false;
     if (method !== 'POST') {
       reply(textReply(405, 'Method Not Allowed'));
       return true;
     }
     try {
-      if (path === RENEW_PATH) {
-        const id = decodeRenew(body);
-        this.#renewHere(id, (answer) => reply(replyOf(answer, ({ ttl }) => encodeRenewed(id, ttl))));
-      } else {
+      if (path === RENEW_PATH) this.#answerRenew(decodeRenew(body), reply);
+      else if (path === RENEW_SEVERAL_PATH) this.#answerRenewSeveral(decodeRenewSeveral(body), reply);
+      else {
         const { id, withKeys } = decodeTimesQuestion(body);
         this.#timesHere(id, withKeys, (answer) => reply(replyOf(answer, (times) => encodeTimes(id, times))));
       }
@@ -98,23 +115,41 @@ export class LeaseService {
     return true;
   }
 
-  #renewHere(id: bigint, done: (answer: V3Answer<{ readonly ttl: number }>) => void): void {
-    const { lessor, clock, awaitReadIndex, propose } = this.#parts;
-    awaitReadIndex((error) => {
-      if (error !== undefined) {
-        done({ ok: false, error });
-        return;
-      }
-      const renewed = lessor.renew(id, clock.monotonicMs());
-      if ('error' in renewed) done(failed(renewed.error));
-      else if ('runOut' in renewed) lessor.whenEnded(id, (ended) => done(failed(ended)));
-      else if (!renewed.mustResetCheckpoint) done({ ok: true, value: { ttl: renewed.ttl } });
-      else {
-        propose({ kind: 'lease-checkpoint', checkpoints: [{ id, remainingTtl: 0 }] }, (outcome) => {
-          if (outcome.ok) done({ ok: true, value: { ttl: renewed.ttl } });
-          else done({ ok: false, error: outcome.error });
-        });
-      }
+  #answerRenew(id: bigint, reply: (reply: PeerReply) => void): void {
+    const { lessor } = this.#parts;
+    const renewal: LeaseRenewal = {
+      id,
+      renewed: (ttl) => reply(ttl === 0 ? NO_LEASE : protobufReply(encodeRenewed(id, ttl))),
+      failed: (error) => reply(errorReply(error)),
+    };
+    this.#renewals.addAll([renewal], {
+      notPrimary: () => reply(NOT_PRIMARY),
+      late: () => lessor.whenEnded(id, (ended) => reply(ended === 'not-primary' ? NOT_PRIMARY : NO_LEASE)),
+    });
+  }
+
+  #answerRenewSeveral(ids: readonly bigint[], reply: (reply: PeerReply) => void): void {
+    const ttls = ids.map(() => 0);
+    let left = ids.length;
+    if (left === 0) reply(protobufReply(EMPTY));
+    const renewals = ids.map(
+      (id, at): LeaseRenewal => ({
+        id,
+        renewed: (ttl) => {
+          ttls[at] = ttl;
+          left--;
+          if (left === 0) reply(protobufReply(encodeRenewedSeveral(ttls)));
+        },
+        // One that failed is answered for all; what else comes is too late.
+        failed: (error) => {
+          if (left > 0) reply(errorReply(error));
+          left = 0;
+        },
+      }),
+    );
+    this.#renewals.addAll(renewals, {
+      notPrimary: (renewal) => renewal.failed(serverError('not-leader')),
+      late: (renewal) => renewal.renewed(ASK_ALONE),
     });
   }
 
@@ -131,6 +166,37 @@ export class LeaseService {
         const keys = withKeys ? kv.leaseKeys(id) : [];
         done({ ok: true, value: { ttl: left.ttl, grantedTtl: left.granted, keys } });
       }
+    });
+  }
+
+  #renewElsewhere(renewal: LeaseRenewal, startedMs: number): void {
+    if (this.#parts.leader() === NO_MEMBER) this.#renewAgain(renewal, startedMs);
+    else this.#forwarded.add(renewal, startedMs);
+  }
+
+  /** A little later, to whoever leads then; until the request's time is up. */
+  #renewAgain(renewal: LeaseRenewal, startedMs: number): void {
+    const { clock, timers, requestTimeoutMs, timeoutCode, leader, self } = this.#parts;
+    if (clock.monotonicMs() - startedMs >= requestTimeoutMs) {
+      renewal.failed(serverError(timeoutCode(startedMs)));
+      return;
+    }
+    timers.after(RETRY_MS, () => {
+      if (leader() !== self) this.#renewElsewhere(renewal, startedMs);
+      // Its time began before that of the others here.
+      else {
+        this.#renewals.addAll([renewal], {
+          notPrimary: () => this.#renewAgain(renewal, startedMs),
+          late: () => this.#late(renewal, startedMs),
+        });
+      }
+    });
+  }
+
+  #late(renewal: LeaseRenewal, startedMs: number): void {
+    this.#parts.lessor.whenEnded(renewal.id, (ended) => {
+      if (ended === 'not-primary') this.#renewAgain(renewal, startedMs);
+      else renewal.renewed(0);
     });
   }
 
@@ -185,10 +251,16 @@ function readAnswer<T>(answer: PeerAnswer, read: (bytes: Uint8Array) => T): V3An
 }
 
 function replyOf<T>(answer: V3Answer<T>, encode: (value: T) => Uint8Array): PeerReply {
-  if (answer.ok) return { status: 200, contentType: PROTOBUF, body: encode(answer.value) };
-  const { error } = answer;
-  if ('kind' in error && error.code === 'lease-not-found') return textReply(404, 'requested lease not found');
-  if (isNotPrimary(error)) return textReply(400, 'not a primary lessor');
+  return answer.ok ? protobufReply(encode(answer.value)) : errorReply(answer.error);
+}
+
+function protobufReply(body: Uint8Array): PeerReply {
+  return { status: 200, contentType: PROTOBUF, body };
+}
+
+function errorReply(error: ServerError | V3Failure): PeerReply {
+  if ('kind' in error && error.code === 'lease-not-found') return NO_LEASE;
+  if (isNotPrimary(error)) return NOT_PRIMARY;
   return textReply(500, 'message' in error ? error.message : error.code);
 }
 

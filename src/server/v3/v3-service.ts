@@ -31,6 +31,7 @@ import type {
   AlarmMember,
   EncodedRequest,
   HashResult,
+  LeaseRenewal,
   LeaseTimes,
   V3Answer,
   V3Outcome,
@@ -77,6 +78,8 @@ export interface V3ServiceParts {
   /** Queues an entry for the log; false when the queue is full. */
   readonly replicate: (data: Uint8Array, startedMs: number) => boolean;
   readonly awaitReadIndex: (done: (error: ServerError | undefined) => void) => void;
+  /** Questions for a read index asked so far. */
+  readonly readQuestions: () => number;
   readonly onFailure: (error: Error) => void;
 }
 
@@ -147,6 +150,7 @@ export class V3Service implements V3Server {
       self,
       requestTimeoutMs: parts.requestTimeoutMs,
       awaitReadIndex: parts.awaitReadIndex,
+      readQuestions: parts.readQuestions,
       propose: (request, done) => this.#replicate(request, undefined, done),
       timeoutCode: (startedMs) => leadership.timeoutCode(startedMs),
     });
@@ -207,6 +211,7 @@ export class V3Service implements V3Server {
 
   leadershipChanged(term: number): void {
     this.#keeper.leadership(this.#parts.isLeader(), term);
+    this.leaseService.leadershipChanged();
   }
 
   propose(request: V3Request, encoded: EncodedRequest | undefined, done: Done): void {
@@ -238,8 +243,8 @@ export class V3Service implements V3Server {
     this.propose({ kind: 'lease-grant', request: { id: chosen, ttl } }, undefined, done);
   }
 
-  renewLease(id: bigint, done: (answer: V3Answer<{ readonly ttl: number }>) => void): void {
-    this.leaseService.renew(id, done);
+  renewLease(renewal: LeaseRenewal): void {
+    this.leaseService.renew(renewal);
   }
 
   leaseTimes(id: bigint, withKeys: boolean, done: (answer: V3Answer<LeaseTimes>) => void): void {

@@ -73,9 +73,12 @@ export function serveV3(host: ObservedMember, operation: V3Operation, answer: An
       v3.propose({ kind: 'lease-revoke', request: { id: BigInt(operation.lease) } }, undefined, submitted);
       return;
     case 'lease-renew':
-      v3.renewLease(BigInt(operation.lease), (renewed) =>
-        answer(renewed.ok ? done({ ttl: renewed.value.ttl }) : failed(renewed.error)),
-      );
+      v3.renewLease({
+        id: BigInt(operation.lease),
+        renewed: (ttl) =>
+          answer(ttl > 0 ? done({ ttl }) : failed({ kind: 'error', code: 'lease-not-found' })),
+        failed: (error) => answer(failed(error)),
+      });
       return;
     case 'lease-times':
       v3.leaseTimes(BigInt(operation.lease), true, (times) =>

@@ -34,7 +34,7 @@ class Renewals {
   }
   /** Answers the renewal that was asked for as number `at`. */
   renewed(at: number, ttl: number): void {
-    this.member.v3.renewals[at]!.done({ ok: true, value: { ttl } });
+    this.member.v3.renewals[at]!.renewed(ttl);
   }
   heard(): string[] {
     return this.call.written.map((message) => {
@@ -51,7 +51,7 @@ test('answers keep the order of the requests, however the leader answers', () =>
   renewals.ask(2n);
   renewals.ask(3n);
   renewals.renewed(2, 30);
-  renewals.member.v3.renewals[1]!.done({ ok: false, error: { kind: 'error', code: 'lease-not-found' } });
+  renewals.renewed(1, 0);
   assert.deepEqual(renewals.heard(), []);
   renewals.renewed(0, 10);
   assert.deepEqual(
@@ -74,7 +74,7 @@ test('a failure ends the stream, and later answers go nowhere', () => {
   const renewals = new Renewals();
   renewals.ask(1n);
   renewals.ask(2n);
-  renewals.member.v3.renewals[1]!.done({ ok: false, error: FakeMember.timeout });
+  renewals.member.v3.renewals[1]!.failed(FakeMember.timeout);
   assert.equal(failureOf(renewals.call), '14 etcdserver: request timed out');
   renewals.renewed(0, 10);
   assert.deepEqual(renewals.heard(), []);

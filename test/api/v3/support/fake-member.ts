@@ -7,6 +7,7 @@ import type { ServerError, Submitted } from '../../../../src/server/contract.ts'
 import { serverError } from '../../../../src/server/errors.ts';
 import type {
   DowngradeControl,
+  LeaseRenewal,
   LeaseTimes,
   V3Answer,
   V3Maintenance,
@@ -22,8 +23,6 @@ import { HandClock } from '../../../net/clocks.ts';
 import { NaiveBackend } from '../../../store/mvcc/naive-backend.ts';
 import { FakeServer } from '../../support/fake-server.ts';
 
-type Renewal = (answer: V3Answer<{ readonly ttl: number }>) => void;
-
 function refuse(): never {
   throw new Error('not asked for here');
 }
@@ -35,7 +34,7 @@ class FakeV3 implements V3Server {
   /** Judged by tests of the server. */
   readonly downgrade: DowngradeControl = { validate: refuse, enable: refuse, cancel: refuse };
   /** Renewals that were asked for and not answered yet, in order. */
-  readonly renewals: { readonly id: bigint; readonly done: Renewal }[] = [];
+  readonly renewals: LeaseRenewal[] = [];
   /** The next proposals fail with it. */
   failure: ServerError | undefined;
   #nextLease = 1000n;
@@ -57,8 +56,8 @@ class FakeV3 implements V3Server {
     const chosen = id === 0n ? this.#nextLease++ : id;
     this.propose({ kind: 'lease-grant', request: { id: chosen, ttl } }, undefined, done);
   }
-  renewLease(id: bigint, done: Renewal): void {
-    this.renewals.push({ id, done });
+  renewLease(renewal: LeaseRenewal): void {
+    this.renewals.push(renewal);
   }
   leaseTimes(_: bigint, __: boolean, done: (answer: V3Answer<LeaseTimes>) => void): void {
     done({ ok: false, error: { kind: 'error', code: 'lease-not-found' } });
