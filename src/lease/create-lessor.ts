@@ -111,13 +111,16 @@ class TableLessor implements Lessor {
     return true;
   }
 
-  checkpoint(id: bigint, remainingTtl: number): void {
+  checkpoint(id: bigint, remainingTtl: number, nowMs: number): void {
     const lease = this.#leases.get(id);
     if (lease === undefined) return;
     lease.checkpointProposed = false;
     if (lease.remainingTtl === remainingTtl) return;
     lease.remainingTtl = remainingTtl;
     this.#write(lease);
+    // The leader before has promised the whole time, and this one began to count before it could know.
+    if (remainingTtl === 0 && this.#isPrimary && lease.expiresAtMs < nowMs + lease.ttl * 1000)
+      this.#begin(lease, nowMs);
   }
 
   exists(id: bigint): boolean {

@@ -33,8 +33,8 @@ export interface Lessor {
   grant(id: bigint, ttl: number, nowMs: number): Lease | { readonly error: LeaseErrorCode };
   /** Applied from the log: forgets the lease; its keys are deleted by the caller (MvccStore.deleteLeaseKeys). */
   revoke(id: bigint): boolean;
-  /** Applied from the log: how much was left at that moment. */
-  checkpoint(id: bigint, remainingTtl: number): void;
+  /** Applied from the log: how much was left at that moment. 0: it was renewed, and its time begins anew at the latest now. */
+  checkpoint(id: bigint, remainingTtl: number, nowMs: number): void;
   exists(id: bigint): boolean;
   lease(id: bigint): Lease | undefined;
   /** All ids, those that expire first first, as etcd lists them. */

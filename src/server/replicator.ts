@@ -86,6 +86,12 @@ export class Replicator {
     return true;
   }
 
+  /** Proposes what only the present leader may: if this member does not lead, or may propose nothing now, the entries are forgotten. */
+  proposeLeading(entries: readonly Uint8Array[]): void {
+    if (this.#stopped || this.#raft.role !== 'leader') return;
+    if (this.#attempt(() => this.#raft.propose(entries))) this.#scheduleTurn();
+  }
+
   /**
    * Forgets requests of the queue that began at or before `startedMs`: their clients were told that their time ran out, and would not
    * expect them to be carried out when a leader turns up an hour later.

@@ -4,8 +4,7 @@
  */
 import { type MemberId, NO_MEMBER, type Role, type Snapshot } from '../raft/types.ts';
 import type { V2Outcome, V2Store } from '../store/v2/types.ts';
-import { Writer } from '../wire/protobuf.ts';
-import { encodeV2Request, type V2Request, v2Request } from '../wire/v2-request.ts';
+import { type V2Request, v2Request } from '../wire/v2-request.ts';
 import { Applier } from './applier.ts';
 import { ClusterVersionMonitor } from './cluster-version.ts';
 import type {
@@ -21,7 +20,7 @@ import type {
 import { serverError } from './errors.ts';
 import { Leadership } from './leadership.ts';
 import { CLUSTER_VERSION_PATH } from './membership/cluster.ts';
-import { Proposals, type Proposed, RequestIds } from './proposals.ts';
+import { RequestIds } from './proposals.ts';
 import { Publication } from './publication.ts';
 import { QuorumReads } from './quorum-reads.ts';
 import { ReceivedSnapshots } from './received-snapshots.ts';
@@ -31,6 +30,7 @@ import { selfStatsOf } from './self-stats.ts';
 import type { ServerParts, ServerSettings, StopReason } from './server-parts.ts';
 import { SnapshotKeeper } from './snapshot-keeper.ts';
 import { Timers } from './timers.ts';
+import { V2Service } from './v2-service.ts';
 import { Maintenance } from './v3/maintenance.ts';
 import { V3Service } from './v3/v3-service.ts';
 import type { V3Maintenance } from './v3-contract.ts';
@@ -43,8 +43,6 @@ const PURGE_INTERVAL_MS = 30_000;
 /** A removed member goes on for a moment, so that the others learn what it knows. */
 const REMOVAL_DELAY_MS = 1_000;
 
-type V2Done = (outcome: Submitted<V2Outcome>) => void;
-
 export class Server implements QuorateServer {
   readonly memberId: MemberId;
   readonly store: V2Store;
@@ -54,7 +52,7 @@ export class Server implements QuorateServer {
   readonly #parts: ServerParts;
   readonly #timers: Timers;
   readonly #ids: RequestIds;
-  readonly #proposals = new Proposals<Proposed<V2Request>, Submitted<V2Outcome>>();
+  readonly #v2: V2Service;
   readonly #leadership: Leadership;
   readonly #reads: QuorumReads;
   readonly #reconfiguration: Reconfiguration;
@@ -64,7 +62,6 @@ export class Server implements QuorateServer {
   readonly #publication: Publication;
   readonly #applier: Applier;
   readonly #replicator: Replicator;
-  readonly #writer = new Writer();
   readonly #requestTimeoutMs: number;
   readonly #startTimeMs: number;
   #stopped = false;
@@ -119,14 +116,22 @@ export class Server implements QuorateServer {
       wallTimeMs: () => clock.wallTimeMs(),
       wake,
     });
+    const isLeader = (): boolean => this.isLeader;
+    const isStopped = (): boolean => this.#stopped;
+    const replicate = (data: Uint8Array, startedMs: number): boolean =>
+      this.#replicator.propose(data, startedMs);
+    const replicateLeading = (entries: readonly Uint8Array[]): void =>
+      this.#replicator.proposeLeading(entries);
+    this.#v2 = new V2Service({
+      ...{ store, clock, ids: this.#ids, isLeader, isStopped, replicate, replicateLeading },
+      awaitReadIndex: (done) => this.awaitReadIndex(done),
+    });
     this.v3 = new V3Service({
       ...{ settings: settings.v3, state: parts.v3, self: memberId, cluster, network, probe, clock, log },
       ...{ timers: this.#timers, ids: this.#ids, leadership: this.#leadership },
       electionTimeoutMs: electionTicks * tickMs,
       requestTimeoutMs: this.#requestTimeoutMs,
-      isLeader: () => this.isLeader,
-      isStopped: () => this.#stopped,
-      replicate: (data, startedMs) => this.#replicator.propose(data, startedMs),
+      ...{ isLeader, isStopped, replicate, replicateLeading },
       awaitReadIndex: (done) => this.awaitReadIndex(done),
       readQuestions: () => this.#reads.questions,
       onFailure,
@@ -136,17 +141,16 @@ export class Server implements QuorateServer {
       self: memberId,
       serverVersion: settings.serverVersion,
       downgradeTarget: () => this.v3.downgrade.target,
-      ...{ probe, clock, log },
-      isLeader: () => this.isLeader,
+      ...{ probe, clock, log, isLeader },
       propose: (version) =>
-        this.#propose(v2Request({ method: 'PUT', path: CLUSTER_VERSION_PATH, value: version }), () => {}),
+        this.#v2.propose(v2Request({ method: 'PUT', path: CLUSTER_VERSION_PATH, value: version }), () => {}),
     });
     this.#publication = new Publication({
       self: memberId,
       attributes: { name: settings.name, clientURLs: settings.advertisedClientURLs },
       cluster,
       log,
-      propose: (request, done) => this.#propose(request, done),
+      propose: (request, done) => this.#v2.propose(request, done),
     });
     this.#snapshots = new SnapshotKeeper(
       {
@@ -178,8 +182,8 @@ export class Server implements QuorateServer {
         raft,
         network,
         log,
-        proposals: this.#proposals,
-        nowNs: () => this.nowNs(),
+        proposals: this.#v2.proposals,
+        nowNs: () => this.#v2.nowNs(),
         onTermBegun: () => this.#versions.check(),
         onConfChange: (changeId, refusal) => this.#reconfiguration.finished(changeId, refusal),
         onSelfRemoved: () => this.#removed(),
@@ -228,7 +232,7 @@ export class Server implements QuorateServer {
       if (member.id !== this.memberId) network.addPeer(member.id, member.peerURLs);
     }
     this.#timers.every(this.#settings.tickMs, () => this.#replicator.tick());
-    this.#timers.every(TTL_SYNC_INTERVAL_MS, () => this.#syncTtl());
+    this.#timers.every(TTL_SYNC_INTERVAL_MS, () => this.#v2.syncTtl());
     this.#timers.every(SWEEP_INTERVAL_MS, () => this.#sweep());
     this.#timers.every(PURGE_INTERVAL_MS, () => storage.purge());
     this.v3.start();
@@ -293,8 +297,8 @@ export class Server implements QuorateServer {
   get counters(): ServerCounters {
     return {
       leaderChanges: this.#leadership.changes,
-      proposalsPending: this.#proposals.size + this.v3.pending,
-      proposalsFailed: this.#failedProposals,
+      proposalsPending: this.#v2.pending + this.v3.pending,
+      proposalsFailed: this.#failedProposals + this.#v2.refused,
     };
   }
 
@@ -307,19 +311,11 @@ export class Server implements QuorateServer {
   }
 
   nowNs(): bigint {
-    return BigInt(Math.round(this.#parts.clock.wallTimeMs())) * 1_000_000n;
+    return this.#v2.nowNs();
   }
 
-  submitV2(request: V2Request, done: V2Done): void {
-    if (request.method !== 'QGET' && request.method !== 'GET') {
-      this.#propose(request, done);
-      return;
-    }
-    const { path, recursive, sorted } = request;
-    this.awaitReadIndex((error) => {
-      if (error !== undefined) done({ ok: false, error });
-      else done({ ok: true, value: this.store.get(path, recursive, sorted, this.nowNs()) });
-    });
+  submitV2(request: V2Request, done: (outcome: Submitted<V2Outcome>) => void): void {
+    this.#v2.submit(request, done);
   }
 
   awaitReadIndex(done: (error: ServerError | undefined) => void): void {
@@ -370,22 +366,6 @@ export class Server implements QuorateServer {
     else this.#reads.checkHealth(done);
   }
 
-  #propose(request: V2Request, done: V2Done): void {
-    if (this.#stopped) {
-      done({ ok: false, error: serverError('stopped') });
-      return;
-    }
-    const id = this.#ids.next();
-    const startedMs = this.#parts.clock.monotonicMs();
-    const data = encodeV2Request(this.#writer, id, request);
-    if (!this.#replicator.propose(data, startedMs)) {
-      this.#failedProposals++;
-      done({ ok: false, error: serverError('too-many-requests') });
-      return;
-    }
-    this.#proposals.register(id, { request, data }, startedMs, done);
-  }
-
   #installSnapshot(snapshot: Snapshot): void {
     this.v3.install(this.#received.take(snapshot));
     this.#applier.install(snapshot);
@@ -411,11 +391,6 @@ export class Server implements QuorateServer {
     this.#replicator.wake();
   }
 
-  #syncTtl(): void {
-    if (!this.isLeader || !this.store.hasTtlNodes()) return;
-    this.#propose(v2Request({ method: 'SYNC', path: '', timeNs: this.nowNs() }), () => {});
-  }
-
   #sweep(): void {
     const nowMs = this.#parts.clock.monotonicMs();
     this.#failOverdue(nowMs - this.#requestTimeoutMs, (startedMs) => this.#leadership.timeoutCode(startedMs));
@@ -425,10 +400,7 @@ export class Server implements QuorateServer {
   }
 
   #failOverdue(startedBeforeMs: number, codeFor: (startedMs: number) => ServerErrorCode): void {
-    for (const waiter of this.#proposals.takeStartedBefore(startedBeforeMs)) {
-      this.#failedProposals++;
-      waiter.done({ ok: false, error: serverError(codeFor(waiter.startedMs)) });
-    }
+    this.#failedProposals += this.#v2.failStartedBefore(startedBeforeMs, codeFor);
     this.#failedProposals += this.v3.failStartedBefore(startedBeforeMs, codeFor);
     this.#replicator.dropStartedBefore(startedBeforeMs);
     this.#reads.failStartedBefore(startedBeforeMs);

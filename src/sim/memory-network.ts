@@ -9,19 +9,14 @@ import type { Clock } from '../ports/clock.ts';
 import {
   type ClusterProbe,
   type PeerAnswer,
-  type PeerHandlers,
-  type PeerMember,
   type PeerNetwork,
   PeerProbeError,
   type PeerQuestion,
-  type PeerReply,
-  type PeerTraffic,
-  type SnapshotMessage,
 } from '../ports/peer-network.ts';
 import type { Random } from '../ports/random.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import { decodeMessage, encodeMessage } from '../wire/raftpb.ts';
-import { gather, inPieces } from './byte-pieces.ts';
+import { type HostFacts, MemoryHost } from './memory-host.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 export interface NetworkFaults {
@@ -37,17 +32,6 @@ export interface NetworkFaults {
   snapshotCut: number;
   /** A message for which it is true is lost: for tests that need one case exactly. */
   drop: (message: Message, from: string, to: string) => boolean;
-}
-
-/** What a host tells of itself to others. */
-export interface HostFacts {
-  readonly memberId: MemberId;
-  readonly clusterId: bigint;
-  readonly urls: readonly string[];
-  members(): readonly PeerMember[];
-  version(): { readonly server: string; readonly cluster: string };
-  /** Brings something into the process: not while it is paused. At once by default. */
-  readonly run?: (callback: () => void) => void;
 }
 
 const LATE_MS = 50;
@@ -75,7 +59,7 @@ export class MemoryNetwork {
   onUnanswered: (name: string) => void = () => {};
   readonly #clock: VirtualClock;
   readonly #random: Random;
-  readonly #hosts = new Map<string, Host>();
+  readonly #hosts = new Map<string, MemoryHost>();
   /** Names of hosts that are cut off from everybody outside their own group, by group. */
   #groups: readonly ReadonlySet<string>[] = [];
   /** Blocked ways, by 'from>to'. */
@@ -91,14 +75,17 @@ export class MemoryNetwork {
 
   /** A process on the host `name` begins to listen. */
   listen(name: string, facts: HostFacts): PeerNetwork {
-    const host = new Host(this, name, facts, this.#clock.nowMs);
+    const host = new MemoryHost(this, name, facts, this.#clock.nowMs);
     this.#hosts.set(name, host);
     return host;
   }
 
-  /** The process on the host is gone. */
+  /** The process on the host is gone, and its connections with it. */
   silence(name: string): void {
+    const host = this.#hosts.get(name);
     this.#hosts.delete(name);
+    for (const broken of host?.receiving ?? []) this.#clock.schedule(UNREACHABLE_REPORT_MS, broken);
+    host?.receiving.clear();
   }
 
   /** Hosts reach those of their own group only; hosts in no group form one of their own. */
@@ -141,7 +128,7 @@ export class MemoryNetwork {
   }
 
   /** Since when two hosts have reached each other. */
-  reachableSinceMs(from: Host, to: Host): number | undefined {
+  reachableSinceMs(from: MemoryHost, to: MemoryHost): number | undefined {
     if (!this.reaches(from.name, to.name) || !this.reaches(to.name, from.name)) return undefined;
     return Math.max(
       from.upSinceMs,
@@ -153,24 +140,29 @@ export class MemoryNetwork {
   }
 
   /** Who listens at one of the URLs. */
-  hostAt(urls: readonly string[]): Host | undefined {
+  hostAt(urls: readonly string[]): MemoryHost | undefined {
     for (const host of this.#hosts.values()) {
       if (host.facts.urls.some((url) => urls.includes(url))) return host;
     }
     return undefined;
   }
 
-  #hostsAt(urls: readonly string[]): Host[] {
+  #hostsAt(urls: readonly string[]): MemoryHost[] {
     return [...this.#hosts.values()].filter(({ facts }) => facts.urls.some((url) => urls.includes(url)));
   }
 
-  isUp(host: Host): boolean {
+  isUp(host: MemoryHost): boolean {
     return this.#hosts.get(host.name) === host;
   }
 
   /** Questions asked by the host `name`, which need not listen yet. */
   probe(name: string, clock: Clock): ClusterProbe {
-    const ask = <T>(what: string, urls: readonly string[], timeoutMs: number, answer: (host: Host) => T) =>
+    const ask = <T>(
+      what: string,
+      urls: readonly string[],
+      timeoutMs: number,
+      answer: (host: MemoryHost) => T,
+    ) =>
       new Promise<T>((resolve, reject) => {
         const hosts = this.#hostsAt(urls);
         const host = hosts.find((each) => this.reaches(name, each.name) && this.reaches(each.name, name));
@@ -197,7 +189,7 @@ export class MemoryNetwork {
   }
 
   /** Brings the message on its way; `state` follows a snapshot. */
-  carry(from: Host, urls: readonly string[], message: Message, state: Uint8Array = NO_STATE): void {
+  carry(from: MemoryHost, urls: readonly string[], message: Message, state: Uint8Array = NO_STATE): void {
     const to = this.hostAt(urls);
     const { faults } = this;
     if (to === undefined || to.facts.memberId !== message.to || to.facts.clusterId !== from.facts.clusterId) {
@@ -237,7 +229,7 @@ export class MemoryNetwork {
 
   /** Brings a question to whoever is member `to` at the URLs, and the answer back. Nobody there: known soon; ways that are cut: in vain until the timeout. */
   question(
-    from: Host,
+    from: MemoryHost,
     to: MemberId,
     urls: readonly string[],
     question: PeerQuestion,
@@ -252,7 +244,7 @@ export class MemoryNetwork {
     };
     clock.schedule(question.timeoutMs, () => settle({ status: undefined, reason: 'no answer in time' }));
     const host = this.hostAt(urls);
-    const passes = (way: readonly [Host, Host]): boolean =>
+    const passes = (way: readonly [MemoryHost, MemoryHost]): boolean =>
       way.every((each) => this.isUp(each)) && this.reaches(way[0].name, way[1].name);
     if (host === undefined || host.facts.memberId !== to) {
       clock.schedule(UNREACHABLE_REPORT_MS, () => settle({ status: undefined, reason: 'unreachable' }));
@@ -269,7 +261,7 @@ export class MemoryNetwork {
   }
 
   /** The way breaks before the message has arrived, and is repaired a little later. */
-  #cutDuring(from: Host, to: Host, arrivalMs: number): void {
+  #cutDuring(from: MemoryHost, to: MemoryHost, arrivalMs: number): void {
     const { nowMs } = this.#clock;
     const pair = [from.name, to.name] as const;
     const leftMs = arrivalMs - nowMs;
@@ -279,166 +271,5 @@ export class MemoryNetwork {
     this.#clock.schedule(leftMs + 20, () => this.unblock(...pair));
   }
 }
-
-class Host implements PeerNetwork {
-  readonly name: string;
-  readonly facts: HostFacts;
-  readonly upSinceMs: number;
-  readonly stats: PeerTraffic = {
-    followers: () => [],
-    sentAppends: () => NO_TRAFFIC,
-    receivedAppends: () => NO_TRAFFIC,
-  };
-  readonly #network: MemoryNetwork;
-  readonly #peers = new Map<MemberId, readonly string[]>();
-  /** Members that spoke to this one before its log has named them. */
-  readonly #remotes = new Map<MemberId, readonly string[]>();
-  readonly #lastArrivalMs = new Map<string, number>();
-  #handlers: PeerHandlers | undefined;
-  #gone = false;
-
-  constructor(network: MemoryNetwork, name: string, facts: HostFacts, upSinceMs: number) {
-    this.#network = network;
-    this.name = name;
-    this.facts = facts;
-    this.upSinceMs = upSinceMs;
-  }
-
-  start(handlers: PeerHandlers): void {
-    this.#handlers = handlers;
-  }
-
-  addPeer(id: MemberId, urls: readonly string[]): void {
-    if (id === this.facts.memberId || this.#peers.has(id)) return;
-    this.#peers.set(id, urls);
-    this.#remotes.delete(id);
-  }
-
-  updatePeer(id: MemberId, urls: readonly string[]): void {
-    if (this.#peers.has(id)) this.#peers.set(id, urls);
-  }
-
-  removePeer(id: MemberId): void {
-    this.#peers.delete(id);
-    this.#remotes.delete(id);
-  }
-
-  send(messages: readonly Message[]): void {
-    for (const message of messages) {
-      const urls = this.#peers.get(message.to) ?? this.#remotes.get(message.to);
-      if (urls !== undefined && this.#network.isUp(this)) this.#network.carry(this, urls, message);
-    }
-  }
-
-  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
-    const urls = this.#peers.get(message.to);
-    const send = async (): Promise<void> => {
-      const bytes = await gather(state);
-      if (urls !== undefined && this.#network.isUp(this)) this.#network.carry(this, urls, message, bytes);
-    };
-    send().catch(() => this.failed(message));
-  }
-
-  ask(to: MemberId, question: PeerQuestion, done: (answer: PeerAnswer) => void): void {
-    this.#network.question(this, to, this.#peers.get(to) ?? [], question, done);
-  }
-
-  asked(question: PeerQuestion, reply: (reply: PeerReply | undefined) => void): void {
-    this.#run(() => this.#handlers?.onQuestion(question.method, question.path, question.body, reply));
-  }
-
-  /** The answer to a question of this host. */
-  hear(tell: () => void): void {
-    this.#run(tell);
-  }
-
-  activeSinceMs(id: MemberId): number | undefined {
-    const urls = this.#peers.get(id);
-    const host = urls && this.#network.hostAt(urls);
-    if (host === undefined || host.facts.memberId !== id) return undefined;
-    return this.#network.reachableSinceMs(this, host);
-  }
-
-  async stop(): Promise<void> {
-    this.#handlers = undefined;
-    if (this.#network.isUp(this)) this.#network.silence(this.name);
-  }
-
-  arrive(from: Host, message: Message): void {
-    this.#run(() => this.#receive(from, message));
-  }
-
-  /** `told`: who wants to know whether the snapshot was taken. */
-  arriveSnapshot(from: Host, message: Message, state: Uint8Array, told: Host | undefined): void {
-    this.#run(() => {
-      const handlers = this.#admit(from, message);
-      if (handlers === undefined || message.type !== 'snapshot') {
-        told?.failed(message);
-        return;
-      }
-      handlers.onSnapshot(message, inPieces(state)).then(
-        () => told?.sent(message),
-        () => told?.failed(message),
-      );
-    });
-  }
-
-  #receive(from: Host, message: Message): void {
-    this.#admit(from, message)?.onMessage(message);
-  }
-
-  /** Undefined if messages of the sender are not taken. */
-  #admit(from: Host, message: Message): PeerHandlers | undefined {
-    const handlers = this.#handlers;
-    if (handlers === undefined) return undefined;
-    if (handlers.isRemoved(message.from)) {
-      if (this.#network.reaches(this.name, from.name)) from.refused();
-      return undefined;
-    }
-    if (!this.#peers.has(message.from)) this.#remotes.set(message.from, from.facts.urls);
-    return handlers;
-  }
-
-  refused(): void {
-    this.#run(() => {
-      if (this.#gone) return;
-      this.#gone = true;
-      this.#handlers?.onGone();
-    });
-  }
-
-  failed(message: Message): void {
-    if (!this.#network.isUp(this)) return;
-    this.#run(() => {
-      if (message.type === 'snapshot') this.#handlers?.onSnapshotSent(message.to, false);
-      this.#handlers?.onUnreachable(message.to);
-    });
-  }
-
-  sent(message: Message): void {
-    if (!this.#network.isUp(this)) return;
-    this.#run(() => this.#handlers?.onSnapshotSent(message.to, true));
-  }
-
-  /** How long what is on its way to `name` still needs. */
-  backlogMs(name: string, nowMs: number): number {
-    return (this.#lastArrivalMs.get(name) ?? nowMs) - nowMs;
-  }
-
-  /** When a message to `name` arrives that must not overtake those before it, and needs the way for `transferMs`. */
-  inOrder(name: string, arrivalMs: number, transferMs: number): number {
-    const before = this.#lastArrivalMs.get(name);
-    const inOrderMs = before === undefined ? arrivalMs : Math.max(arrivalMs, before + transferMs);
-    this.#lastArrivalMs.set(name, inOrderMs);
-    return inOrderMs;
-  }
-
-  #run(callback: () => void): void {
-    if (this.facts.run === undefined) callback();
-    else this.facts.run(callback);
-  }
-}
-
-const NO_TRAFFIC = { count: 0, packageRate: 0, bandwidthRate: 0 };
 
 const NO_STATE = new Uint8Array(0);

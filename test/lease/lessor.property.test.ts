@@ -156,9 +156,13 @@ class World {
   }
 
   checkpoint(id: bigint, remainingTtl: number): void {
-    this.lessor.checkpoint(id, remainingTtl);
-    const lease = this.model.find(id);
+    const { model, nowMs } = this;
+    this.lessor.checkpoint(id, remainingTtl, nowMs);
+    const lease = model.find(id);
     if (lease === undefined) return;
+    const wasRenewed = lease.remainingTtl > 0 && remainingTtl === 0;
+    if (wasRenewed && model.isPrimary && lease.expiresAtMs < nowMs + lease.ttl * 1000)
+      model.start(lease, nowMs, lease.ttl);
     lease.remainingTtl = remainingTtl;
     lease.checkpointProposed = false;
   }

@@ -83,18 +83,37 @@ test('the time left survives a change of leaders, and so does the promise of a r
   assert.deepEqual(checkpoints, [{ id: 1n, remainingTtl: 3300 }]);
   // The checkpoint is on its way: a renewal must undo it before it is answered.
   assert.deepEqual(first.renew(1n, 300_600), { ttl: 3600, mustResetCheckpoint: true });
-  first.checkpoint(1n, 3300);
+  first.checkpoint(1n, 3300, 300_600);
 
   const second = lessorOn(backend);
   second.promote(0, 1000);
   assert.deepEqual(second.remaining(1n, 0), { ttl: 3301, granted: 3600 });
   assert.deepEqual(second.renew(1n, 0), { ttl: 3600, mustResetCheckpoint: true });
-  second.checkpoint(1n, 0);
+  second.checkpoint(1n, 0, 0);
   assert.deepEqual(second.renew(1n, 0), { ttl: 3600, mustResetCheckpoint: false });
 
   const third = lessorOn(backend);
   third.promote(0, 0);
   assert.deepEqual(third.remaining(1n, 0), { ttl: 3600, granted: 3600 });
+});
+
+test('the promise of a renewal holds when a new leader learns of it after it began to count', () => {
+  const backend = new FakeBackend();
+  const first = lessorOn(backend);
+  first.promote(0, 0);
+  first.grant(1n, 3600, 0);
+  first.checkpointsDue(3_000_000, 10);
+  first.checkpoint(1n, 600, 3_000_000);
+  assert.deepEqual(first.renew(1n, 3_100_000), { ttl: 3600, mustResetCheckpoint: true });
+
+  const second = lessorOn(backend);
+  second.promote(0, 1000);
+  assert.deepEqual(second.remaining(1n, 0), { ttl: 601, granted: 3600 });
+  // The renewal was the last entry of the leader before, which answers its client when it sees the entry applied.
+  second.checkpoint(1n, 0, 5000);
+  assert.deepEqual(second.remaining(1n, 5000), { ttl: 3600, granted: 3600 });
+  assert.deepEqual(second.expired(3_604_999, 10), []);
+  assert.deepEqual(second.expired(3_605_000, 10), [1n]);
 });
 
 test('a lease that is renewed in time is never checkpointed', () => {

@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { silentLog } from '../../src/ports/log.ts';
 import type { PeerNetwork } from '../../src/ports/peer-network.ts';
 import { createRaftNode } from '../../src/raft/raft-node.ts';
-import type { Message, Snapshot } from '../../src/raft/types.ts';
+import type { Entry, Message, Snapshot } from '../../src/raft/types.ts';
 import { Replicator } from '../../src/server/replicator.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
@@ -16,8 +16,8 @@ const confState = {
 };
 const ignore = (): void => {};
 
-/** Member 2 of three with an empty log, whose disk and network are nowhere. */
-function setUp() {
+/** Member 2 of three, or of those named, with an empty log, whose disk and network are nowhere. */
+function setUp(voters = confState.voters) {
   const raft = createRaftNode(
     {
       id: 2n,
@@ -34,8 +34,8 @@ function setUp() {
     },
     {
       hardState: { term: 1, vote: 0n, commit: 0 },
-      snapshot: { index: 0, term: 0, confState },
-      confState,
+      snapshot: { index: 0, term: 0, confState: { ...confState, voters } },
+      confState: { ...confState, voters },
       entries: [],
       applied: 0,
     },
@@ -43,14 +43,16 @@ function setUp() {
   const clock = new VirtualClock(0);
   const installed: Snapshot[] = [];
   const failures: Error[] = [];
+  const sent: Message[] = [];
+  const applied: Entry[] = [];
   const replicator = new Replicator({
     raft,
     storage: { save: (_, done) => queueMicrotask(() => done(undefined)), flush: ignore },
-    network: { send: ignore } as unknown as PeerNetwork,
+    network: { send: (messages: readonly Message[]) => sent.push(...messages) } as unknown as PeerNetwork,
     clock: clock.process(),
     log: silentLog,
     handlers: {
-      apply: ignore,
+      apply: (entries) => applied.push(...entries),
       installSnapshot: (snapshot) => installed.push(snapshot),
       onLeadership: ignore,
       onReadState: ignore,
@@ -60,7 +62,7 @@ function setUp() {
       onFailure: (error) => failures.push(error),
     },
   });
-  return { clock, replicator, installed, failures };
+  return { raft, clock, replicator, installed, failures, sent, applied };
 }
 
 it('installs the snapshot that raft took, though another came close behind it', async () => {
@@ -101,4 +103,39 @@ it('stops the member, once, when a message says that its log lost what was commi
   await clock.runUntil(10);
   assert.equal(failures.length, 1);
   assert.match(failures[0]!.message, /commit/);
+});
+
+it('what only a leader may propose is never handed to another', async () => {
+  const { clock, replicator, sent } = setUp();
+  const data = Uint8Array.of(1);
+  replicator.proposeLeading([data]);
+  const leader = {
+    type: 'heartbeat',
+    from: 1n,
+    to: 2n,
+    term: 2,
+    commit: 0,
+    context: new Uint8Array(0),
+  } as const;
+  replicator.step(leader);
+  replicator.proposeLeading([data]);
+  await clock.runUntil(10);
+  const proposals = () => sent.filter(({ type }) => type === 'propose').length;
+  assert.equal(proposals(), 0);
+  replicator.propose(data, 0);
+  await clock.runUntil(20);
+  assert.equal(proposals(), 1);
+});
+
+it('what only a leader may propose is applied when a leader proposes it', async () => {
+  const { raft, clock, replicator, applied } = setUp([2n]);
+  raft.campaign();
+  replicator.wake();
+  await clock.runUntil(10);
+  replicator.proposeLeading([Uint8Array.of(1), Uint8Array.of(2)]);
+  await clock.runUntil(20);
+  assert.deepEqual(
+    applied.slice(-2).map(({ data }) => data),
+    [Uint8Array.of(1), Uint8Array.of(2)],
+  );
 });

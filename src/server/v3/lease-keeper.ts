@@ -1,6 +1,8 @@
 /**
  * Lets leases run out. Only the leader keeps the time: it proposes to revoke what has expired, and from time to time how much is left of the rest, so that
  * a new leader does not begin their time anew. Renewals live in its memory alone.
+ *
+ * Invariant: what it proposes is true while it leads and never reaches the log by way of a later leader, whose clients may have renewed the lease meanwhile.
  */
 import type { Lessor } from '../../lease/types.ts';
 import type { V3Request } from '../../wire/v3/kv-types.ts';
@@ -17,7 +19,8 @@ export interface LeaseKeeperParts {
   readonly electionTimeoutMs: number;
   /** Asks a majority whether this member still leads. */
   readonly confirmLeadership: (done: (confirmed: boolean) => void) => void;
-  readonly propose: (request: V3Request) => void;
+  /** Puts the requests into the log while this member leads, and forgets them otherwise. */
+  readonly proposeLeading: (requests: readonly V3Request[]) => void;
 }
 
 export class LeaseKeeper {
@@ -54,10 +57,12 @@ export class LeaseKeeper {
   }
 
   #proposeDue(nowMs: number): void {
-    const { lessor, propose } = this.#parts;
-    for (const id of lessor.expired(nowMs, REVOKES_PER_SWEEP_MAX))
-      propose({ kind: 'lease-revoke', request: { id } });
+    const { lessor, proposeLeading } = this.#parts;
+    const requests: V3Request[] = lessor
+      .expired(nowMs, REVOKES_PER_SWEEP_MAX)
+      .map((id) => ({ kind: 'lease-revoke', request: { id } }));
     const checkpoints = lessor.checkpointsDue(nowMs, CHECKPOINTS_PER_ENTRY_MAX);
-    if (checkpoints.length > 0) propose({ kind: 'lease-checkpoint', checkpoints });
+    if (checkpoints.length > 0) requests.push({ kind: 'lease-checkpoint', checkpoints });
+    if (requests.length > 0) proposeLeading(requests);
   }
 }

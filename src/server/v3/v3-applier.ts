@@ -89,7 +89,9 @@ export class V3Applier {
         return { kind: 'lease-revoke', revision };
       }
       case 'lease-checkpoint':
-        for (const { id, remainingTtl } of request.checkpoints) lessor.checkpoint(id, remainingTtl);
+        for (const { id, remainingTtl } of request.checkpoints) {
+          lessor.checkpoint(id, remainingTtl, this.#parts.monotonicMs());
+        }
         return this.#nothing();
       case 'alarm':
         return this.#applyAlarm(request.request);

@@ -77,6 +77,8 @@ export interface V3ServiceParts {
   readonly isStopped: () => boolean;
   /** Queues an entry for the log; false when the queue is full. */
   readonly replicate: (data: Uint8Array, startedMs: number) => boolean;
+  /** Puts entries into the log if this member leads; else they are forgotten. */
+  readonly replicateLeading: (entries: readonly Uint8Array[]) => void;
   readonly awaitReadIndex: (done: (error: ServerError | undefined) => void) => void;
   /** Questions for a read index asked so far. */
   readonly readQuestions: () => number;
@@ -138,7 +140,8 @@ export class V3Service implements V3Server {
       monotonicMs: () => clock.monotonicMs(),
       electionTimeoutMs: parts.electionTimeoutMs,
       confirmLeadership: (done) => parts.awaitReadIndex((error) => done(error === undefined)),
-      propose: (request) => this.#replicate(request, undefined, () => {}),
+      proposeLeading: (requests) =>
+        parts.replicateLeading(requests.map((request) => encodeV3(parts.ids.next(), request, this.#writer))),
     });
     this.leaseService = new LeaseService({
       lessor: state.lessor,
