@@ -1,13 +1,17 @@
 /** Bytes as the tables order and combine them. */
 
+/** Most keys differ in their first bytes, where a loop is faster than a call. */
+const LOOP_BYTES = 64;
+
 /** Bytewise order: negative, 0 or positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  return Buffer.compare(a, b);
-}
-
-/** A string of one character a byte: equal and ordered exactly as the bytes are, and cheap to hash and compare. */
-export function byteText(bytes: Uint8Array): string {
-  return Buffer.prototype.latin1Slice.call(bytes, 0, bytes.length);
+  const common = Math.min(a.length, b.length);
+  const looped = Math.min(common, LOOP_BYTES);
+  for (let i = 0; i < looped; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return looped < common ? Buffer.compare(a, b) : a.length - b.length;
 }
 
 export function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -1,7 +1,6 @@
 /** One stored table: the memtable that takes the writes, those sealed and not committed yet, and what is committed. */
 
 import type { KeyRange, ScanRange, TableChanges, TableReader, Visit } from '../ports/durable-tables.ts';
-import { byteText } from './bytes.ts';
 import type { ShortKeyTable } from './long-keys.ts';
 import { Memtable } from './memtable.ts';
 import { mergedCount, mergedGet, mergedScan } from './merged-table.ts';
@@ -44,18 +43,18 @@ export class LayeredTable implements ShortKeyTable {
 
   put(key: Uint8Array, value: Uint8Array): void {
     checkKey(key);
-    this.#active.write(byteText(key), key, value);
+    this.#active.write(key, value);
     this.#wrote(key.length + value.length);
   }
 
   remove(key: Uint8Array): void {
     checkKey(key);
-    this.#active.write(byteText(key), key, undefined);
+    this.#active.write(key, undefined);
     this.#wrote(key.length);
   }
 
   seal(): void {
-    if (this.#active.entries.size === 0) return;
+    if (this.#active.size === 0) return;
     this.#sealed = this.#layers;
     this.#active = new Memtable();
     this.#layers = [this.#active, ...this.#sealed];

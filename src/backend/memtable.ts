@@ -1,185 +1,179 @@
 /**
- * Writes of one table that are not committed yet. Points are found through a map; the order is made only when a scan asks for it:
+ * Writes of one table that are not committed yet: numbered entries without an object each, since a busy member makes hundreds of thousands a second. They
+ * are found by a hash of the key; the order is made only when a scan asks for it (key-order.ts).
  *
- *     entries   Map of key -> entry, all of them
- *     chunks    [[a b c] [d e] [f g h]]   the ordered ones, in chunks of at most CHUNK_MAX
- *     loose     [z b2]                    new since the last scan, to be ordered by the next
+ *     slots      [ .  3  .  1  .  2 ]     1 + number of an entry, open addressing
+ *     hashes     [ h0 h1 h2 ]             by number, as are the rest:
+ *     addresses  [ a0 a1 a2 ]             of the keys (key-arena.ts)
+ *     lengths    [ l0 l1 l2 ]             of the keys
+ *     values     [ v0 -- v2 ]             undefined: removed
  *
- * Keys that come in rising order (revisions) are ordered as they come. Nothing may be written while a cursor is in use.
+ * Keys are copied, values are kept as they are given. Nothing may be written while a cursor is in use.
  */
 
-import type { DurableEntry } from '../ports/durable-tables.ts';
+import type { DurableEntries, DurableEntry, KeyPlace } from '../ports/durable-tables.ts';
+import { KeyArena, offsetOf } from './key-arena.ts';
+import { KeyOrder, type OrderedKeys } from './key-order.ts';
 
-export interface MemEntry extends DurableEntry {
-  /** The key as `byteText` has it. */
-  readonly text: string;
-  readonly key: Uint8Array;
-  value: Uint8Array | undefined;
-}
+const FIRST_SLOTS = 64;
+const NO_SLOTS = new Int32Array(0);
+const NO_NUMBERS = new Uint32Array(0);
 
-const CHUNK_MAX = 256;
-const CHUNK_FILL = 128;
+export class Memtable implements DurableEntries, OrderedKeys {
+  #size = 0;
+  #slots = NO_SLOTS;
+  #hashes = NO_SLOTS;
+  #addresses = NO_NUMBERS;
+  #lengths = NO_NUMBERS;
+  readonly #values: (Uint8Array | undefined)[] = [];
+  readonly #arena = new KeyArena();
+  readonly #order = new KeyOrder(this);
 
-export class Memtable implements Iterable<DurableEntry> {
-  readonly entries = new Map<string, MemEntry>();
-  #chunks: MemEntry[][] = [];
-  #loose: MemEntry[] = [];
-  #last = '';
+  /** Keys written, removed ones among them. */
+  get size(): number {
+    return this.#size;
+  }
 
-  /** Puts, or removes if the value is undefined. Returns whether the key is new here. */
-  write(text: string, key: Uint8Array, value: Uint8Array | undefined): boolean {
-    const known = this.entries.get(text);
-    if (known !== undefined) {
-      known.value = value;
-      return false;
+  /** Puts, or removes if the value is undefined. */
+  write(key: Uint8Array, value: Uint8Array | undefined): void {
+    const hash = hashOf(key);
+    if (this.#size * 2 >= this.#slots.length) this.#grow();
+    const slot = this.#slotOf(hash, key);
+    const known = this.#slots[slot]! - 1;
+    if (known >= 0) {
+      this.#values[known] = value;
+      return;
     }
-    const entry: MemEntry = { text, key, value };
-    this.entries.set(text, entry);
-    if (text > this.#last) {
-      this.#last = text;
-      if (this.#loose.length === 0) {
-        this.#append(entry);
-        return true;
-      }
+    const entry = this.#size++;
+    this.#slots[slot] = entry + 1;
+    this.#hashes[entry] = hash;
+    this.#addresses[entry] = this.#arena.add(key);
+    this.#lengths[entry] = key.length;
+    this.#values.push(value);
+    this.#order.added(entry, key);
+  }
+
+  /** The number of the key's entry; -1 if there is none. `hash`: of the key. */
+  find(hash: number, key: Uint8Array): number {
+    return this.#size === 0 ? -1 : this.#slots[this.#slotOf(hash, key)]! - 1;
+  }
+
+  keyAt(entry: number): Uint8Array {
+    return this.#arena.view(this.#addresses[entry]!, this.#lengths[entry]!);
+  }
+
+  valueAt(entry: number): Uint8Array | undefined {
+    return this.#values[entry];
+  }
+
+  read(entry: number, place: KeyPlace): Uint8Array | undefined {
+    const address = this.#addresses[entry]!;
+    place.bytes = this.#arena.chunkOf(address);
+    place.start = offsetOf(address);
+    place.length = this.#lengths[entry]!;
+    return this.#values[entry];
+  }
+
+  /** The order of the entries by their keys, as it is now. */
+  get order(): KeyOrder {
+    return this.#order;
+  }
+
+  /** As Buffer.compare. */
+  compareKeys(entry: number, other: number): number {
+    const a = this.#addresses[entry]!;
+    const b = this.#addresses[other]!;
+    return compareParts(
+      this.#arena.chunkOf(a),
+      offsetOf(a),
+      this.#lengths[entry]!,
+      this.#arena.chunkOf(b),
+      offsetOf(b),
+      this.#lengths[other]!,
+    );
+  }
+
+  /** As Buffer.compare, of an entry's key and another one. */
+  compareKey(entry: number, key: Uint8Array): number {
+    const a = this.#addresses[entry]!;
+    return compareParts(this.#arena.chunkOf(a), offsetOf(a), this.#lengths[entry]!, key, 0, key.length);
+  }
+
+  /** In the order in which the keys were first written. */
+  *[Symbol.iterator](): Iterator<DurableEntry> {
+    for (let entry = 0; entry < this.#size; entry++) {
+      yield { key: this.keyAt(entry), value: this.#values[entry] };
     }
-    this.#loose.push(entry);
+  }
+
+  /** Where the key's entry is, or the free slot where it would be. */
+  #slotOf(hash: number, key: Uint8Array): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot]! - 1;
+      if (entry < 0 || (this.#hashes[entry] === hash && this.#isKey(entry, key))) return slot;
+    }
+  }
+
+  #isKey(entry: number, key: Uint8Array): boolean {
+    const { length } = key;
+    if (this.#lengths[entry] !== length) return false;
+    const address = this.#addresses[entry]!;
+    const chunk = this.#arena.chunkOf(address);
+    const at = offsetOf(address);
+    for (let i = 0; i < length; i++) if (chunk[at + i] !== key[i]) return false;
     return true;
   }
 
-  /** In no particular order. */
-  [Symbol.iterator](): Iterator<DurableEntry> {
-    return this.entries.values();
-  }
-
-  /** Entries with text >= start (from the first if undefined), in order. */
-  forward(start: string | undefined): MemCursor {
-    this.#order();
-    const cursor = new MemCursor(this.#chunks, 1);
-    if (start !== undefined) cursor.seek(start);
-    else cursor.toFirst();
-    return cursor;
-  }
-
-  /** Entries with text < end (from the last if undefined), backwards. */
-  backward(end: string | undefined): MemCursor {
-    this.#order();
-    const cursor = new MemCursor(this.#chunks, -1);
-    if (end !== undefined) {
-      cursor.seek(end);
-      cursor.next();
-    } else cursor.toLast();
-    return cursor;
-  }
-
-  #append(entry: MemEntry): void {
-    const last = this.#chunks.at(-1);
-    if (last === undefined || last.length >= CHUNK_FILL) this.#chunks.push([entry]);
-    else last.push(entry);
-  }
-
-  #order(): void {
-    const loose = this.#loose;
-    if (loose.length === 0) return;
-    this.#loose = [];
-    if (loose.length * 8 > this.entries.size) {
-      this.#rebuild();
-      return;
+  #grow(): void {
+    const slots = new Int32Array(Math.max(FIRST_SLOTS, this.#slots.length * 2));
+    const mask = slots.length - 1;
+    for (let entry = 0; entry < this.#size; entry++) {
+      let slot = this.#hashes[entry]! & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = entry + 1;
     }
-    for (const entry of loose) this.#insert(entry);
-  }
-
-  #rebuild(): void {
-    const all = [...this.entries.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
-    this.#chunks = [];
-    for (let i = 0; i < all.length; i += CHUNK_FILL) this.#chunks.push(all.slice(i, i + CHUNK_FILL));
-  }
-
-  #insert(entry: MemEntry): void {
-    const chunks = this.#chunks;
-    const at = Math.max(0, chunkBefore(chunks, entry.text));
-    const chunk = chunks[at];
-    if (chunk === undefined) {
-      chunks.push([entry]);
-      return;
-    }
-    chunk.splice(firstAtLeast(chunk, entry.text), 0, entry);
-    if (chunk.length > CHUNK_MAX) chunks.splice(at + 1, 0, chunk.splice(chunk.length >> 1));
+    this.#slots = slots;
+    const entries = slots.length / 2;
+    this.#hashes = grown(this.#hashes, new Int32Array(entries));
+    this.#addresses = grown(this.#addresses, new Uint32Array(entries));
+    this.#lengths = grown(this.#lengths, new Uint32Array(entries));
   }
 }
 
-/** Walks over the ordered entries; `current` is undefined beyond either end. */
-export class MemCursor {
-  current: MemEntry | undefined;
-  readonly #chunks: readonly (readonly MemEntry[])[];
-  readonly #step: 1 | -1;
-  #chunk = 0;
-  #index = 0;
-
-  constructor(chunks: readonly (readonly MemEntry[])[], step: 1 | -1) {
-    this.#chunks = chunks;
-    this.#step = step;
-  }
-
-  toFirst(): void {
-    this.#chunk = 0;
-    this.#index = 0;
-    this.#load();
-  }
-
-  toLast(): void {
-    this.#chunk = this.#chunks.length - 1;
-    this.#index = (this.#chunks[this.#chunk]?.length ?? 0) - 1;
-    this.#load();
-  }
-
-  /** The first entry with text >= `text`; beyond the end if there is none. */
-  seek(text: string): void {
-    this.#chunk = Math.max(0, chunkBefore(this.#chunks, text));
-    const chunk = this.#chunks[this.#chunk];
-    this.#index = chunk === undefined ? 0 : firstAtLeast(chunk, text);
-    if (chunk !== undefined && this.#index === chunk.length) {
-      this.#chunk++;
-      this.#index = 0;
-    }
-    this.#load();
-  }
-
-  next(): void {
-    this.#index += this.#step;
-    if (this.#index < 0) {
-      this.#chunk--;
-      this.#index = (this.#chunks[this.#chunk]?.length ?? 0) - 1;
-    } else if (this.#index >= (this.#chunks[this.#chunk]?.length ?? 0)) {
-      this.#chunk++;
-      this.#index = 0;
-    }
-    this.#load();
-  }
-
-  #load(): void {
-    this.current = this.#chunks[this.#chunk]?.[this.#index];
-  }
+function grown<T extends Int32Array | Uint32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
-/** The last chunk whose first entry is <= text; -1 if there is none. Chunks are never empty. */
-function chunkBefore(chunks: readonly (readonly MemEntry[])[], text: string): number {
-  let low = 0;
-  let high = chunks.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (chunks[middle]![0]!.text <= text) low = middle + 1;
-    else high = middle;
+/** Bytes that differ anywhere change all bits of the result, more or less. */
+export function hashOf(key: Uint8Array): number {
+  const { length } = key;
+  let hash = length;
+  let at = 0;
+  for (; at + 4 <= length; at += 4) {
+    const word = key[at]! | (key[at + 1]! << 8) | (key[at + 2]! << 16) | (key[at + 3]! << 24);
+    hash = Math.imul(hash ^ word, 0x9e3779b1);
+    hash ^= hash >>> 15;
   }
-  return low - 1;
+  for (; at < length; at++) hash = Math.imul(hash ^ key[at]!, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return hash ^ (hash >>> 13);
 }
 
-function firstAtLeast(chunk: readonly MemEntry[], text: string): number {
-  let low = 0;
-  let high = chunk.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (chunk[middle]!.text < text) low = middle + 1;
-    else high = middle;
+function compareParts(
+  a: Uint8Array,
+  aStart: number,
+  aLength: number,
+  b: Uint8Array,
+  bStart: number,
+  bLength: number,
+): number {
+  const common = aLength < bLength ? aLength : bLength;
+  for (let i = 0; i < common; i++) {
+    const difference = a[aStart + i]! - b[bStart + i]!;
+    if (difference !== 0) return difference;
   }
-  return low;
+  return aLength - bLength;
 }

@@ -4,8 +4,9 @@
  */
 
 import type { KeyRange, ScanRange, TableReader, Visit } from '../ports/durable-tables.ts';
-import { byteText, compareBytes } from './bytes.ts';
-import type { MemCursor, MemEntry, Memtable } from './memtable.ts';
+import { compareBytes } from './bytes.ts';
+import type { KeyCursor } from './key-order.ts';
+import { hashOf, type Memtable } from './memtable.ts';
 
 export function mergedGet(
   layers: readonly Memtable[],
@@ -13,12 +14,13 @@ export function mergedGet(
   key: Uint8Array,
 ): Uint8Array | undefined {
   if (key.length === 0) return undefined;
-  let text: string | undefined;
-  for (const layer of layers) {
-    if (layer.entries.size === 0) continue;
-    text ??= byteText(key);
-    const entry = layer.entries.get(text);
-    if (entry !== undefined) return entry.value;
+  let hash: number | undefined;
+  for (let i = 0; i < layers.length; i++) {
+    const layer = layers[i]!;
+    if (layer.size === 0) continue;
+    hash ??= hashOf(key);
+    const entry = layer.find(hash, key);
+    if (entry >= 0) return layer.valueAt(entry);
   }
   return committed.get(key);
 }
@@ -31,18 +33,19 @@ export function mergedScan(
 ): void {
   if (isEmpty(range)) return;
   const newest = new LayerCursor(layers, range);
-  if (newest.current === undefined) {
+  if (newest.key === undefined) {
     committed.scan(range, visit);
     return;
   }
   const reverse = range.reverse === true;
   let going = true;
   committed.scan(range, (key, value) => {
-    for (let entry = newest.current; entry !== undefined; entry = newest.current) {
-      const order = compareBytes(entry.key, key);
+    for (let own = newest.key; own !== undefined; own = newest.key) {
+      const order = compareBytes(own, key);
       if (reverse ? order < 0 : order > 0) break;
+      const ownValue = newest.value;
       newest.next();
-      if (entry.value !== undefined && !visit(entry.key, entry.value)) {
+      if (ownValue !== undefined && !visit(own, ownValue)) {
         going = false;
         return false;
       }
@@ -51,9 +54,10 @@ export function mergedScan(
     going = visit(key, value);
     return going;
   });
-  for (let entry = newest.current; going && entry !== undefined; entry = newest.current) {
+  for (let own = newest.key; going && own !== undefined; own = newest.key) {
+    const ownValue = newest.value;
     newest.next();
-    if (entry.value !== undefined) going = visit(entry.key, entry.value);
+    if (ownValue !== undefined) going = visit(own, ownValue);
   }
 }
 
@@ -61,9 +65,9 @@ export function mergedCount(layers: readonly Memtable[], committed: TableReader,
   if (isEmpty(range)) return 0;
   let count = committed.count(range);
   const newest = new LayerCursor(layers, range);
-  for (let entry = newest.current; entry !== undefined; entry = newest.current) {
-    const before = committed.get(entry.key) !== undefined;
-    const after = entry.value !== undefined;
+  for (let key = newest.key; key !== undefined; key = newest.key) {
+    const before = committed.get(key) !== undefined;
+    const after = newest.value !== undefined;
     if (before !== after) count += after ? 1 : -1;
     newest.next();
   }
@@ -76,45 +80,88 @@ function isEmpty({ start, end }: KeyRange): boolean {
   return end.length === 0 || (start !== undefined && compareBytes(start, end) >= 0);
 }
 
+/** A layer, and where the walk is in it. */
+class LayerPlace {
+  key: Uint8Array | undefined;
+  readonly #layer: Memtable;
+  readonly #cursor: KeyCursor;
+
+  constructor(layer: Memtable, cursor: KeyCursor) {
+    this.#layer = layer;
+    this.#cursor = cursor;
+    this.#load();
+  }
+
+  get value(): Uint8Array | undefined {
+    return this.#layer.valueAt(this.#cursor.current);
+  }
+
+  next(): void {
+    this.#cursor.next();
+    this.#load();
+  }
+
+  #load(): void {
+    const { current } = this.#cursor;
+    this.key = current < 0 ? undefined : this.#layer.keyAt(current);
+  }
+}
+
 /** Walks over all layers at once; of entries with the same key only the newest is seen. */
 class LayerCursor {
-  current: MemEntry | undefined;
-  readonly #cursors: MemCursor[] = [];
+  /** Undefined at the end. */
+  key: Uint8Array | undefined;
+  /** Undefined: the key is removed. */
+  value: Uint8Array | undefined;
+  readonly #places: LayerPlace[] = [];
   readonly #reverse: boolean;
   /** Where the walk ends: the range's end, or its start if it goes backwards. */
-  readonly #bound: string | undefined;
+  readonly #bound: Uint8Array | undefined;
 
   constructor(layers: readonly Memtable[], range: ScanRange) {
     this.#reverse = range.reverse === true;
-    const bound = this.#reverse ? range.start : range.end;
-    this.#bound = bound === undefined ? undefined : byteText(bound);
+    this.#bound = this.#reverse ? range.start : range.end;
     const from = this.#reverse ? range.end : range.start;
-    let fromText: string | undefined;
     for (const layer of layers) {
-      if (layer.entries.size === 0) continue;
-      if (from !== undefined) fromText ??= byteText(from);
-      this.#cursors.push(this.#reverse ? layer.backward(fromText) : layer.forward(fromText));
+      if (layer.size === 0) continue;
+      const { order } = layer;
+      this.#places.push(new LayerPlace(layer, this.#reverse ? order.backward(from) : order.forward(from)));
     }
     this.#pick();
   }
 
   next(): void {
-    const text = this.current!.text;
-    for (const cursor of this.#cursors) if (cursor.current?.text === text) cursor.next();
+    const key = this.key!;
+    for (const place of this.#places) {
+      if (place.key !== undefined && (place.key === key || compareBytes(place.key, key) === 0)) place.next();
+    }
     this.#pick();
   }
 
   #pick(): void {
-    let best: MemEntry | undefined;
-    for (const cursor of this.#cursors) {
-      const entry = cursor.current;
-      if (entry === undefined) continue;
-      if (best === undefined || (this.#reverse ? entry.text > best.text : entry.text < best.text))
-        best = entry;
+    let best: LayerPlace | undefined;
+    for (const place of this.#places) {
+      if (place.key === undefined) continue;
+      if (best === undefined || this.#isBefore(place.key, best.key!)) best = place;
     }
-    if (best !== undefined && this.#bound !== undefined) {
-      if (this.#reverse ? best.text < this.#bound : best.text >= this.#bound) best = undefined;
+    const key = best?.key;
+    if (key === undefined || this.#isBeyond(key)) {
+      this.key = undefined;
+      this.value = undefined;
+    } else {
+      this.key = key;
+      this.value = best!.value;
     }
-    this.current = best;
+  }
+
+  #isBefore(key: Uint8Array, other: Uint8Array): boolean {
+    const order = compareBytes(key, other);
+    return this.#reverse ? order > 0 : order < 0;
+  }
+
+  #isBeyond(key: Uint8Array): boolean {
+    if (this.#bound === undefined) return false;
+    const order = compareBytes(key, this.#bound);
+    return this.#reverse ? order < 0 : order >= 0;
   }
 }

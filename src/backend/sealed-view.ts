@@ -23,7 +23,7 @@ export class SealedView implements BackendView {
   tables(): string[] {
     const names = new Set(this.#committed.names());
     for (const [name, layers] of this.#layers) {
-      if (layers.some((layer) => layer.entries.size > 0)) names.add(name);
+      if (layers.some((layer) => layer.size > 0)) names.add(name);
     }
     return [...names].filter((name) => !isNodes(name)).sort();
   }

@@ -38,7 +38,8 @@ export function asDiskError(error: unknown, path: string): DiskError {
   if (error instanceof DiskError) return error;
   const { code, message } = error as { readonly code?: string | number; readonly message: string };
   if (typeof code === 'number') return lmdbFailure(code, path);
-  if (code === undefined && isFull(path)) return diskFull(path);
+  // The copying thread hands over a sentence only, and what it wrote is gone by now.
+  if (code === undefined && (message.includes('No space left') || isFull(path))) return diskFull(path);
   return new DiskError(code ?? 'EIO', path, `${path}: ${message}`);
 }
 

@@ -8,10 +8,16 @@
 import fs from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { DiskError } from '../ports/disk.ts';
-import type { DurableBatch, DurableEntry, DurableView, TableReader } from '../ports/durable-tables.ts';
+import {
+  type DurableBatch,
+  type DurableEntry,
+  type DurableView,
+  listedEntries,
+  type TableReader,
+} from '../ports/durable-tables.ts';
 import { asDiskError, isWriteError, lmdbFailure } from './lmdb-failure.ts';
 import { LmdbReader, MAP_BYTES, READERS_MAX, TABLES_MAX } from './lmdb-reader.ts';
-import { LmdbWriter } from './lmdb-writer.ts';
+import { LastKey, LmdbWriter, type WrittenTable } from './lmdb-writer.ts';
 
 type Table = Database<Uint8Array, Uint8Array>;
 
@@ -132,20 +138,35 @@ export class LmdbFile {
     for (const table of this.names()) {
       const entries: DurableEntry[] = [];
       this.#reader.table(table)!.scan({}, (key, value) => entries.push({ key, value }) > 1);
-      if (entries.length > 0) return this.write([{ table, entries }]);
+      if (entries.length > 0) return this.write([{ table, entries: listedEntries(entries) }]);
     }
   }
 
   async #write(batch: DurableBatch): Promise<void> {
     const missing = batch.map(({ table }) => table).filter((table) => !this.#tables.has(table));
     if (missing.length > 0) this.#create(new Set(missing));
-    const code = await this.#writer.write(batch, this.#reader.numbers());
+    const code = await this.#writer.write(batch, this.#written(batch));
     this.#sizes = undefined;
     if (code !== 0) {
       this.#isStuck = !isWriteError(code);
       throw lmdbFailure(code, this.path);
     }
     this.#reader.refresh();
+  }
+
+  #written(batch: DurableBatch): Map<string, WrittenTable> {
+    const numbers = this.#reader.numbers();
+    const tables = new Map<string, WrittenTable>();
+    for (const { table } of batch) {
+      if (tables.has(table)) continue;
+      let last: Uint8Array | undefined;
+      this.#reader.table(table)!.scan({ reverse: true }, (key) => {
+        last = key;
+        return false;
+      });
+      tables.set(table, { number: numbers.get(table)!, last: new LastKey(last) });
+    }
+    return tables;
   }
 
   /** On this thread, synced: it happens once in a table's life. */

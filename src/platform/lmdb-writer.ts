@@ -5,6 +5,7 @@
  * The thread reads a stream of instructions, each at a multiple of 8 bytes, numbers in the machine's order:
  *
  *     put      u32 15  u32 table  u32 key length   key, padding   u32 value length   f64 address of the value
+ *     append   u32 15 | MDB_APPEND, the rest as in put: the key is above all others in the table, and pages are left full
  *     remove   u32 13  u32 table  u32 key length   key, padding (8 bytes at least)
  *     goto     u32 3   u32 -      f64 address of the next instruction
  *     end      u32 0               marked by the thread, which also writes to the 4 bytes before it
@@ -12,10 +13,11 @@
  * Values up to VALUE_COPIED_MAX are copied to the far end of the chunk that holds the instructions; larger ones stay where they are and are kept.
  */
 
-import type { DurableBatch } from '../ports/durable-tables.ts';
+import type { DurableBatch, KeyPlace } from '../ports/durable-tables.ts';
 import { type NativeEnv, nativeLmdb } from './lmdb-native.ts';
 
 const PUT = 15;
+const APPEND = 0x2_0000;
 const REMOVE = 13;
 const GOTO = 3;
 const END = 0;
@@ -26,6 +28,8 @@ const VALUE_COPIED_MAX = 0x2000;
 const CHUNKS_KEPT = 8;
 /** Entries encoded in one turn: well below a millisecond. */
 const ENTRIES_A_TURN = 2000;
+/** Up to here a loop is faster than a call. */
+const LOOP_BYTES = 48;
 
 class Chunk {
   readonly bytes = new Uint8Array(CHUNK_BYTES);
@@ -44,16 +48,18 @@ export class LmdbWriter {
 
   /**
    * Resolves to 0 when the batch is durable, or to LMDB's error code when nothing of it is.
-   * @param tables the numbers of all tables in the batch
+   * @param tables all tables in the batch
    */
-  async write(batch: DurableBatch, tables: ReadonlyMap<string, number>): Promise<number> {
+  async write(batch: DurableBatch, tables: ReadonlyMap<string, WrittenTable>): Promise<number> {
     const stream = new InstructionStream(this.#spare);
+    const key: KeyPlace = { bytes: NO_BYTES, start: 0, length: 0 };
     let encoded = 0;
     for (const { table: name, entries } of batch) {
       const table = tables.get(name)!;
-      for (const { key, value } of entries) {
-        if (value === undefined) stream.remove(table, key);
-        else stream.put(table, key, value);
+      for (let entry = 0; entry < entries.size; entry++) {
+        const value = entries.read(entry, key);
+        if (value === undefined) stream.remove(table.number, key);
+        else stream.put(table.number, key, value, table.last.raiseTo(key));
         if (++encoded % ENTRIES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     }
@@ -63,6 +69,47 @@ export class LmdbWriter {
     return code;
   }
 }
+
+/** A table of a batch: LMDB's number for it, and what its largest key is. */
+export interface WrittenTable {
+  readonly number: number;
+  readonly last: LastKey;
+}
+
+/** The largest key of a table, or more: after removals it may be one that is gone. */
+export class LastKey {
+  #bytes: Uint8Array;
+  #start = 0;
+  #length: number;
+
+  /** Undefined: the table is empty. */
+  constructor(key: Uint8Array | undefined) {
+    this.#bytes = key ?? NO_BYTES;
+    this.#length = this.#bytes.length;
+  }
+
+  /** True if the key is above, and then the largest from now on. */
+  raiseTo(key: Readonly<KeyPlace>): boolean {
+    if (!this.#isBelow(key)) return false;
+    this.#bytes = key.bytes;
+    this.#start = key.start;
+    this.#length = key.length;
+    return true;
+  }
+
+  #isBelow({ bytes, start, length }: Readonly<KeyPlace>): boolean {
+    const own = this.#bytes;
+    const at = this.#start;
+    const common = Math.min(length, this.#length);
+    for (let i = 0; i < common; i++) {
+      const difference = bytes[start + i]! - own[at + i]!;
+      if (difference !== 0) return difference > 0;
+    }
+    return length > this.#length;
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
 
 class InstructionStream {
   readonly #spare: Chunk[];
@@ -80,9 +127,10 @@ class InstructionStream {
     this.#chunk = this.#take();
   }
 
-  put(table: number, key: Uint8Array, value: Uint8Array): void {
+  /** `isLast`: the key is above all others in the table. */
+  put(table: number, key: Readonly<KeyPlace>, value: Uint8Array, isLast: boolean): void {
     const copied = value.length <= VALUE_COPIED_MAX;
-    const end = this.#key(PUT, table, key, copied ? value.length : 0);
+    const end = this.#key(isLast ? PUT | APPEND : PUT, table, key, copied ? value.length : 0);
     const { bytes, words, doubles, address } = this.#chunk;
     words[(end >> 2) - 1] = value.length;
     if (copied) {
@@ -96,7 +144,7 @@ class InstructionStream {
     this.#at = end + 8;
   }
 
-  remove(table: number, key: Uint8Array): void {
+  remove(table: number, key: Readonly<KeyPlace>): void {
     this.#at = this.#key(REMOVE, table, key, 0);
   }
 
@@ -112,10 +160,11 @@ class InstructionStream {
   }
 
   /** Returns where the instruction goes on behind the key. */
-  #key(kind: number, table: number, key: Uint8Array, valueLength: number): number {
+  #key(kind: number, table: number, key: Readonly<KeyPlace>, valueLength: number): number {
     let at = this.#at;
+    const { length } = key;
     // The longest padding, the value's address, and room for a goto or the end.
-    if (at + key.length + valueLength + 64 > this.#top) {
+    if (at + length + valueLength + 64 > this.#top) {
       const former = this.#chunk;
       this.#chunk = this.#take();
       former.words[at >> 2] = GOTO;
@@ -127,9 +176,9 @@ class InstructionStream {
     const word = at >> 2;
     words[word] = kind;
     words[word + 1] = table;
-    words[word + 2] = key.length;
-    bytes.set(key, at + 12);
-    return (at + 12 + key.length + 16) & ~7;
+    words[word + 2] = length;
+    copyKey(bytes, at + 12, key);
+    return (at + 12 + length + 16) & ~7;
   }
 
   #take(): Chunk {
@@ -137,4 +186,9 @@ class InstructionStream {
     this.#used.push(chunk);
     return chunk;
   }
+}
+
+function copyKey(target: Uint8Array, at: number, { bytes, start, length }: Readonly<KeyPlace>): void {
+  if (length > LOOP_BYTES) target.set(bytes.subarray(start, start + length), at);
+  else for (let i = 0; i < length; i++) target[at + i] = bytes[start + i]!;
 }

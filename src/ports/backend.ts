@@ -5,8 +5,8 @@ import type { KeyRange, ScanRange, Visit } from './durable-tables.ts';
  * the next commit. A commit takes whole turns of the event loop: what is written within one synchronous turn is never torn apart, so
  * after a crash the tables hold exactly what they held between two turns.
  *
- * Keys are bytes of any length but 0, values bytes of any length. Table names must not contain '~'. Bytes handed in must not change afterwards;
- * bytes handed out stay as they are for as long as anyone holds them, and must not be changed.
+ * Keys are bytes of any length but 0, values bytes of any length. Table names must not contain '~'. Keys handed in are copied, values must not
+ * change afterwards; bytes handed out stay as they are for as long as anyone holds them, and must not be changed.
  */
 export interface Backend {
   /** Opens or creates a table. Cheap to call again. */

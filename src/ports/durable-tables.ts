@@ -33,11 +33,39 @@ export interface DurableEntry {
   readonly value: Uint8Array | undefined;
 }
 
+/** Where a key stands. */
+export interface KeyPlace {
+  bytes: Uint8Array;
+  start: number;
+  length: number;
+}
+
+/** In any order, no key twice; to be iterated as often as one likes. */
+export interface DurableEntries extends Iterable<DurableEntry> {
+  readonly size: number;
+  /** Without an object made: writes where the key of an entry (0 <= entry < size) is into `place` and returns its value. */
+  read(entry: number, place: KeyPlace): Uint8Array | undefined;
+}
+
+/** Entries that stand in an array. */
+export function listedEntries(entries: readonly DurableEntry[]): DurableEntries {
+  return {
+    size: entries.length,
+    read(entry, place) {
+      const { key, value } = entries[entry]!;
+      place.bytes = key;
+      place.start = 0;
+      place.length = key.length;
+      return value;
+    },
+    [Symbol.iterator]: () => entries[Symbol.iterator](),
+  };
+}
+
 /** Changes of one table. Several of a batch are about the same table, then in order. */
 export interface TableChanges {
   readonly table: string;
-  /** In any order, no key twice; to be iterated as often as one likes. */
-  readonly entries: Iterable<DurableEntry>;
+  readonly entries: DurableEntries;
 }
 
 export type DurableBatch = readonly TableChanges[];

@@ -10,7 +10,9 @@ import { DiskError } from '../../src/ports/disk.ts';
 import {
   DURABLE_KEY_BYTES_MAX,
   type DurableBatch,
+  type DurableEntries,
   type DurableEntry,
+  listedEntries,
   type TableReader,
 } from '../../src/ports/durable-tables.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
@@ -23,22 +25,21 @@ function batch(table: string, ...entries: readonly (readonly [string, string | u
   return [
     {
       table,
-      entries: entries.map(([key, value]) => ({
-        key: bytes(key),
-        value: value === undefined ? undefined : bytes(value),
-      })),
+      entries: listedEntries(
+        entries.map(([key, value]) => ({
+          key: bytes(key),
+          value: value === undefined ? undefined : bytes(value),
+        })),
+      ),
     },
   ];
 }
 
-function* numbered(count: number, valueFor: (n: number) => Uint8Array | undefined): Generator<DurableEntry> {
+function entries(count: number, valueFor: (n: number) => Uint8Array | undefined): DurableEntries {
+  const all: DurableEntry[] = [];
   for (let n = 0; n < count; n++)
-    yield { key: bytes(`key-${String(n).padStart(8, '0')}`), value: valueFor(n) };
-}
-
-/** Entries that can be iterated again. */
-function entries(count: number, valueFor: (n: number) => Uint8Array | undefined): Iterable<DurableEntry> {
-  return { [Symbol.iterator]: () => numbered(count, valueFor) };
+    all.push({ key: bytes(`key-${String(n).padStart(8, '0')}`), value: valueFor(n) });
+  return listedEntries(all);
 }
 
 function rowsOf(reader: TableReader): [string, string][] {
@@ -79,7 +80,7 @@ test('values of every size, and keys up to the longest', async (t) => {
   const valueFor = (size: number): Buffer => Buffer.alloc(size, `value of ${size}`);
   const all = sizes.map((size) => ({ key: bytes(`size ${size}`), value: valueFor(size) }));
   const longest = { key: Buffer.alloc(DURABLE_KEY_BYTES_MAX, 'k'), value: bytes('v') };
-  await tables.write([{ table: 'a', entries: [...all, longest] }]);
+  await tables.write([{ table: 'a', entries: listedEntries([...all, longest]) }]);
   const check = (reader: TableReader): void => {
     for (const { key, value } of [...all, longest]) assert.ok(Buffer.compare(reader.get(key)!, value) === 0);
     const seen = new Map<string, Uint8Array>();
@@ -94,7 +95,9 @@ test('values of every size, and keys up to the longest', async (t) => {
   };
   check(tables.table('a'));
   const view = tables.view();
-  await tables.write([{ table: 'a', entries: all.map(({ key }) => ({ key, value: bytes('gone') })) }]);
+  await tables.write([
+    { table: 'a', entries: listedEntries(all.map(({ key }) => ({ key, value: bytes('gone') }))) },
+  ]);
   check(view.table('a'));
   view.release();
   await tables.close();

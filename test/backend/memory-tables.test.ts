@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { listedEntries } from '../../src/ports/durable-tables.ts';
 import { createMemoryBackend } from '../../src/sim/memory-backend.ts';
 import { createMemoryTables } from '../../src/sim/memory-tables.ts';
 import { seededRandom, testRandom } from '../support/seeded-random.ts';
@@ -73,7 +74,8 @@ test('what a crash overtakes never completes, and tables of before are dead', as
   const settled = (): void => {
     isSettled = true;
   };
-  const batch = [{ table: 'a', entries: [{ key: Buffer.from('x'), value: Buffer.from('y') }] }];
+  const entries = listedEntries([{ key: Buffer.from('x'), value: Buffer.from('y') }]);
+  const batch = [{ table: 'a', entries }];
   before.write(batch).then(settled, settled);
   tables.crash();
   for (const complete of waiting.splice(0)) complete();

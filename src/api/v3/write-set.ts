@@ -16,8 +16,11 @@ export class WriteSet {
 
   /** Undefined if some key would be written twice. */
   static of(operations: readonly RequestOp[]): WriteSet | undefined {
-    // The usual case needs no sets.
-    if (operations.length === 1 && operations[0]!.kind === 'put') return NOTHING;
+    // The usual cases need no sets.
+    return arePutsInOrder(operations) ? NOTHING : WriteSet.#collect(operations);
+  }
+
+  static #collect(operations: readonly RequestOp[]): WriteSet | undefined {
     const set = new WriteSet();
     const deletes: Span[] = [];
     for (const each of operations) if (each.kind === 'delete-range') deletes.push(spanOf(each.request));
@@ -33,22 +36,13 @@ export class WriteSet {
   }
 
   #addNested(success: readonly RequestOp[], failure: readonly RequestOp[]): boolean {
-    const then = WriteSet.#nested(success);
-    const otherwise = WriteSet.#nested(failure);
+    const then = WriteSet.#collect(success);
+    const otherwise = WriteSet.#collect(failure);
     if (then === undefined || otherwise === undefined) return false;
     for (const key of then.#puts) if (!this.#put(key)) return false;
     for (const key of otherwise.#puts) if (!then.#puts.has(key) && !this.#put(key)) return false;
     this.#deletes = merged([...this.#deletes, ...then.#deletes, ...otherwise.#deletes]);
     return true;
-  }
-
-  /** Without the short cut: the outer level needs to know the key. */
-  static #nested(operations: readonly RequestOp[]): WriteSet | undefined {
-    const [only] = operations;
-    if (operations.length !== 1 || only!.kind !== 'put') return WriteSet.of(operations);
-    const set = new WriteSet();
-    set.#put(textOf(only!.request.key));
-    return set;
   }
 
   #put(key: string): boolean {
@@ -73,6 +67,25 @@ export class WriteSet {
 }
 
 const NOTHING = new WriteSet();
+
+/** Writes nothing but puts, the keys of which rise. */
+function arePutsInOrder(operations: readonly RequestOp[]): boolean {
+  let last: Uint8Array | undefined;
+  for (const each of operations) {
+    if (each.kind === 'range') continue;
+    if (each.kind !== 'put') return false;
+    const { key } = each.request;
+    if (last !== undefined && !isBelow(last, key)) return false;
+    last = key;
+  }
+  return true;
+}
+
+function isBelow(a: Uint8Array, b: Uint8Array): boolean {
+  const common = Math.min(a.length, b.length);
+  for (let i = 0; i < common; i++) if (a[i] !== b[i]) return a[i]! < b[i]!;
+  return a.length < b.length;
+}
 
 function spanOf({ key, rangeEnd }: KeyRange): Span {
   const start = textOf(key);
@@ -102,5 +115,5 @@ function isEmpty({ start, end }: Span): boolean {
 }
 
 function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return Buffer.prototype.latin1Slice.call(bytes, 0, bytes.length);
 }

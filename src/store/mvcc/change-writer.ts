@@ -11,17 +11,40 @@ import { leaseKey } from './composite-key.ts';
 import { indexChange, isIndexed } from './history-index.ts';
 import { REVISION_KEY_BYTES, writeRevisionKey, writeTombstoneKey } from './revision-key.ts';
 import {
+  type EncodedVersion,
   encodeTombstone,
-  encodeVersion,
+  encodeVersionInto,
   INLINE_VALUE_MAX,
+  keyValueIn,
   type NewVersion,
   readHead,
   VersionHead,
 } from './row.ts';
 import type { MvccState, MvccTables } from './tables.ts';
-import type { MvccEvent, RevisionEvents } from './types.ts';
+import type { EncodedKeyValue, MvccEvent, PutResult, RevisionEvents } from './types.ts';
 
 const NOTHING = new Uint8Array(0);
+
+/** A put as listeners see it; most are never looked at. */
+class PutEvent implements MvccEvent {
+  readonly type = 'put';
+  readonly key: Uint8Array;
+  readonly isCreate: boolean;
+  readonly #row: Uint8Array;
+  #kv: EncodedKeyValue | undefined;
+
+  /** @param row of `revisions` */
+  constructor(key: Uint8Array, row: Uint8Array, isCreate: boolean) {
+    this.key = key;
+    this.isCreate = isCreate;
+    this.#row = row;
+  }
+
+  get kv(): EncodedKeyValue {
+    this.#kv ??= keyValueIn(this.#row);
+    return this.#kv;
+  }
+}
 
 export class ChangeWriter {
   readonly #tables: MvccTables;
@@ -39,7 +62,12 @@ export class ChangeWriter {
     prevSub: 0,
     isBeforeIndexed: false,
   };
+  readonly #encoded: EncodedVersion = { current: NOTHING, revision: NOTHING };
+  /** Tables copy their keys. */
+  readonly #revisionKey = new Uint8Array(REVISION_KEY_BYTES);
+  readonly #tombstoneKey = new Uint8Array(REVISION_KEY_BYTES + 1);
   #events: MvccEvent[] = [];
+  #putResult: PutResult = { kind: 'put', revision: 0, prevKv: undefined };
 
   constructor(tables: MvccTables, state: MvccState, slab: ByteSlab, emit: (events: RevisionEvents) => void) {
     this.#tables = tables;
@@ -53,6 +81,14 @@ export class ChangeWriter {
     return this.#state.revision + 1;
   }
 
+  /** What a put of this revision answers that was not asked for what was there before: the same object for all. */
+  get putResult(): PutResult {
+    if (this.#putResult.revision !== this.main) {
+      this.#putResult = { kind: 'put', revision: this.main, prevKv: undefined };
+    }
+    return this.#putResult;
+  }
+
   /** @param row the key's row in `current` */
   put(key: Uint8Array, value: Uint8Array, lease: bigint, row: Uint8Array | undefined): void {
     const tables = this.#tables;
@@ -64,10 +100,10 @@ export class ChangeWriter {
     version.version++;
     const leaseBefore = version.lease;
     version.lease = lease;
-    const encoded = encodeVersion(this.#slab, key, value, version);
-    const revision = this.#slab.take(REVISION_KEY_BYTES);
-    writeRevisionKey(revision, 0, version.main, version.sub);
-    tables.revisions.put(revision, encoded.revision);
+    const encoded = this.#encoded;
+    encodeVersionInto(this.#slab, key, value, version, encoded);
+    writeRevisionKey(this.#revisionKey, 0, version.main, version.sub);
+    tables.revisions.put(this.#revisionKey, encoded.revision);
     tables.current.put(key, encoded.current);
     if (row === undefined) tables.counts.added(key);
     if (isIndexed(version.version, value.length > INLINE_VALUE_MAX)) {
@@ -77,7 +113,7 @@ export class ChangeWriter {
       if (leaseBefore !== 0n) tables.leaseKeys.remove(leaseKey(leaseBefore, key));
       if (lease !== 0n) tables.leaseKeys.put(leaseKey(lease, key), NOTHING);
     }
-    this.#events.push({ type: 'put', kv: encoded.kv, key, isCreate: row === undefined });
+    this.#events.push(new PutEvent(key, encoded.revision, row === undefined));
   }
 
   /** @param row the key's row in `current` */
@@ -85,9 +121,8 @@ export class ChangeWriter {
     const tables = this.#tables;
     const version = this.#begin(row);
     this.#state.keyCount--;
-    const revision = this.#slab.take(REVISION_KEY_BYTES + 1);
-    writeTombstoneKey(revision, 0, version.main, version.sub);
-    tables.revisions.put(revision, encodeTombstone(this.#slab, key, version));
+    writeTombstoneKey(this.#tombstoneKey, 0, version.main, version.sub);
+    tables.revisions.put(this.#tombstoneKey, encodeTombstone(this.#slab, key, version));
     tables.current.remove(key);
     tables.counts.removed(key);
     indexChange(tables, this.#slab, key, version);

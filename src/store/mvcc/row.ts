@@ -9,7 +9,7 @@
  *                  4  the version before is indexed in `history` (history-index.ts; only in `revisions`)
  *
  * `sub` is the version's own sub revision, prevMain and prevSub (big-endian) are those of the version before it, 0 if there is none. The header is left
- * out of `revisions` where there is no version before, and of `current` where sub is 0.
+ * out of both tables where all of them are 0, and of `current` where sub is 0.
  *
  * `revisions` and `current` share the bytes of a version. A value of more than INLINE_VALUE_MAX bytes is written once only.
  */
@@ -27,8 +27,12 @@ const HEADER_BYTES = 16;
 const WHOLE = 1;
 const VALUE_ELSEWHERE = 2;
 const BEFORE_IS_INDEXED = 4;
+/** Up to here a loop is faster than a call. */
+const LOOP_BYTES = 48;
 /** No field of a KeyValue begins so. */
 const KIND_MAX = 7;
+
+const NOTHING = new Uint8Array(0);
 
 const KEY = 0x0a;
 const CREATE_REVISION = 0x10;
@@ -60,11 +64,10 @@ export interface NewVersion {
   isBeforeIndexed: boolean;
 }
 
-/** A version ready for both tables. */
+/** Rows for both tables: the last version encoded. */
 export interface EncodedVersion {
-  readonly kv: Uint8Array;
-  readonly current: Uint8Array;
-  readonly revision: Uint8Array;
+  current: Uint8Array;
+  revision: Uint8Array;
 }
 
 /** The KeyValue in a row that holds it whole. */
@@ -140,7 +143,21 @@ export function encodeVersion(
   key: Uint8Array,
   value: Uint8Array,
   version: Readonly<NewVersion>,
-): EncodedVersion {
+): EncodedVersion & { readonly kv: Uint8Array } {
+  const encoded = { kv: NOTHING, current: NOTHING, revision: NOTHING };
+  encodeVersionInto(slab, key, value, version, encoded);
+  encoded.kv = keyValueIn(encoded.revision);
+  return encoded;
+}
+
+/** The same without an object made: into `encoded`. */
+export function encodeVersionInto(
+  slab: ByteSlab,
+  key: Uint8Array,
+  value: Uint8Array,
+  version: Readonly<NewVersion>,
+  encoded: EncodedVersion,
+): void {
   const { main, sub, createRevision, lease, prevMain } = version;
   const valueBytes = value.length === 0 ? 0 : 1 + varintLength(value.length) + value.length;
   const leaseBytes = lease === 0n ? 0 : 1 + leaseLength(lease);
@@ -171,15 +188,17 @@ export function encodeVersion(
     whole[at++] = LEASE;
     writeLease(whole, at, lease);
   }
-  const kv = header === 0 ? whole : whole.subarray(header);
-  const revision = prevMain === 0 ? kv : whole;
-  if (value.length <= INLINE_VALUE_MAX) return { kv, revision, current: sub === 0 ? kv : whole };
-  const head = withoutValue(kv);
+  encoded.revision = whole;
+  if (value.length <= INLINE_VALUE_MAX) {
+    encoded.current = sub === 0 ? keyValueIn(whole) : whole;
+    return;
+  }
+  const head = withoutValue(keyValueIn(whole));
   const current = slab.take(HEADER_BYTES + head.length);
   writeHeader(current, version);
   current[0] = VALUE_ELSEWHERE;
   current.set(head, HEADER_BYTES);
-  return { kv, revision, current };
+  encoded.current = current;
 }
 
 /** What `revisions` holds for a deletion: a KeyValue of the key alone, as etcd has it, behind the header. */
@@ -207,7 +226,7 @@ function writeHeader(
 /** Short pieces are copied faster byte by byte than by a call. */
 function copy(target: Uint8Array, at: number, source: Uint8Array): void {
   const length = source.length;
-  if (length > 32) {
+  if (length > LOOP_BYTES) {
     target.set(source, at);
     return;
   }
@@ -215,17 +234,25 @@ function copy(target: Uint8Array, at: number, source: Uint8Array): void {
 }
 
 function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) length++;
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  if (value < 0x1000_0000) return 4;
+  let length = 5;
+  for (let rest = Math.floor(value / 0x8_0000_0000); rest > 0; rest = Math.floor(rest / 128)) length++;
   return length;
 }
 
 function writeVarint(target: Uint8Array, from: number, value: number): number {
   let at = from;
   let rest = value;
-  while (rest > 0x7f) {
+  while (rest > 0x7fff_ffff) {
     target[at++] = (rest % 128) | 0x80;
     rest = Math.floor(rest / 128);
+  }
+  while (rest > 0x7f) {
+    target[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
   }
   target[at++] = rest;
   return at;

@@ -26,7 +26,7 @@ export function putKey(tables: MvccTables, writer: ChangeWriter, request: PutReq
   }
   const prevKv = request.prevKv && row !== undefined ? keyValueOfCurrent(tables, row) : undefined;
   writer.put(key, value, lease, row);
-  return { kind: 'put', revision: writer.main, prevKv };
+  return prevKv === undefined ? writer.putResult : { kind: 'put', revision: writer.main, prevKv };
 }
 
 export function deleteKeys(

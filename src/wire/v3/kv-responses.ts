@@ -20,6 +20,9 @@ const LARGE_BYTES = 16 * 1024;
 /** More than header, flags, count and the lengths of the outer messages can take. */
 const ENVELOPE_BYTES = 128;
 
+/** More than the answer in a transaction's to a put without prev_kv can take. */
+const PLAIN_PUT_BYTES_MAX = 24;
+
 const KVS = tagOf(2, BYTES);
 
 export function encodePutResponse(writer: Writer, header: ResponseHeader, result: PutResult): Uint8Array {
@@ -137,6 +140,10 @@ function writeDeleteRangeBody(writer: Writer, result: DeleteRangeResult): void {
 function writeTxnBody(writer: Writer, result: TxnResult): void {
   if (result.succeeded) writer.tag(2, VARINT).bool(true);
   for (const response of result.responses) {
+    if (response.kind === 'put' && response.prevKv === undefined) {
+      writer.raw(plainPut(response));
+      continue;
+    }
     // ResponseOp { one of 1: range  2: put  3: delete-range  4: txn }
     writer.tag(3, BYTES);
     const operation = writer.begin();
@@ -146,6 +153,27 @@ function writeTxnBody(writer: Writer, result: TxnResult): void {
     writer.end(body);
     writer.end(operation);
   }
+}
+
+/** Puts of one transaction share their result, and with it the bytes of their answer. */
+let lastPut: PutResult | undefined;
+let lastPutBytes: Uint8Array = new Uint8Array(0);
+const plainPuts = new Writer(ENVELOPE_BYTES);
+
+/** The answer in a transaction's to a put without prev_kv. */
+function plainPut(result: PutResult): Uint8Array {
+  if (result === lastPut) return lastPutBytes;
+  const writer = plainPuts;
+  writer.tag(3, BYTES);
+  const operation = writer.begin();
+  writer.tag(RESPONSE_FIELD.put, BYTES);
+  const body = writer.begin();
+  writeNestedHeader(writer, result.revision);
+  writer.end(body);
+  writer.end(operation);
+  lastPut = result;
+  lastPutBytes = writer.finish();
+  return lastPutBytes;
 }
 
 const RESPONSE_FIELD = { range: 1, put: 2, 'delete-range': 3, txn: 4 } as const;
@@ -175,6 +203,10 @@ function writeKeyValues(writer: Writer, tag: number, kvs: readonly EncodedKeyVal
 function txnLengthAtMost(result: TxnResult): number {
   let length = 0;
   for (const response of result.responses) {
+    if (response.kind === 'put' && response.prevKv === undefined) {
+      length += PLAIN_PUT_BYTES_MAX;
+      continue;
+    }
     length += ENVELOPE_BYTES;
     if (response.kind === 'range') length += keyValuesLength(response.kvs);
     else if (response.kind === 'delete-range') length += keyValuesLength(response.prevKvs);

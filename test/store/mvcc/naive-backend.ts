@@ -28,7 +28,7 @@ export class NaiveTable implements BackendTable {
     const text = textOf(key);
     const place = this.#place(text);
     const known = this.entries[place]?.text === text;
-    this.entries.splice(place, known ? 1 : 0, { text, key, value });
+    this.entries.splice(place, known ? 1 : 0, { text, key: key.slice(), value });
   }
 
   remove(key: Uint8Array): void {
