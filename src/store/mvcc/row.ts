@@ -32,7 +32,7 @@ const LOOP_BYTES = 48;
 /** No field of a KeyValue begins so. */
 const KIND_MAX = 7;
 
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 const KEY = 0x0a;
 const CREATE_REVISION = 0x10;
