@@ -302,9 +302,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'expiry-ahead-of-the-clock',
-    file: 'src/server/server.ts',
-    find: 'timeNs: this.nowNs() }), () => {});',
-    replace: 'timeNs: this.nowNs() + 2_000_000_000n }), () => {});',
+    file: 'src/server/v2-service.ts',
+    find: 'timeNs: this.nowNs() });',
+    replace: 'timeNs: this.nowNs() + 2_000_000_000n });',
     finder: 'server',
     quick: true,
   },
