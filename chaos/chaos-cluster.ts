@@ -11,13 +11,13 @@ import { freePort } from '../test/support/free-ports.ts';
 import { MemberProcess } from '../test/support/member-process.ts';
 import type { Program } from '../test/support/program.ts';
 import type { SeededRandom } from '../test/support/seeded-random.ts';
+import { SlowDisk } from '../test/support/slow-disk.ts';
 import { until } from '../test/support/until.ts';
 import { expectStatus, V2Client } from '../test/support/v2-client.ts';
 import { ClockHistory } from './clock-history.ts';
 import { Links } from './link.ts';
 import { MemberClock } from './member-clock.ts';
 import { PeerProxy } from './peer-proxy.ts';
-import { SlowDisk } from './slow-disk.ts';
 import { SmallDisk } from './small-disk.ts';
 
 export interface ChaosMember {

@@ -18,10 +18,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { needs } from '../test/support/needs.ts';
 import { etcd, type Program, underTest } from '../test/support/program.ts';
+import { slowDiskNeeds } from '../test/support/slow-disk.ts';
 import { faults } from './faults/table.ts';
 import { findFaketime } from './member-clock.ts';
 import { addFigures, type Figures, type RoundResult, runRound } from './round.ts';
-import { slowDiskNeeds } from './slow-disk.ts';
 import { workloads } from './workloads.ts';
 
 const { values: asked } = parseArgs({

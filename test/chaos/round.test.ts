@@ -9,11 +9,11 @@ import { test } from 'node:test';
 import { faults } from '../../chaos/faults/table.ts';
 import { findFaketime } from '../../chaos/member-clock.ts';
 import { runRound } from '../../chaos/round.ts';
-import { slowDiskNeeds } from '../../chaos/slow-disk.ts';
 import { workloads } from '../../chaos/workloads.ts';
 import { needs } from '../support/needs.ts';
 import { etcd, isFullLength, underTest } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
+import { slowDiskNeeds } from '../support/slow-disk.ts';
 
 test('a round of faults under v2 and v3, and what was seen is linearizable', {
   skip: needs('quorate'),
