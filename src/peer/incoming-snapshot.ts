@@ -1,9 +1,9 @@
 /**
- * POST /raft/snapshot: a snapshot from the leader, framed as snapshot-sender.ts draws it. What an etcd member sends is refused before its
- * database is read. The v3 state behind the message is never in memory as a whole.
+ * POST /raft/snapshot: a snapshot from the leader, framed as snapshot-sender.ts draws it, in either of the two forms. The v3 state behind the message is
+ * never in memory as a whole.
  */
 import type { HttpExchange } from '../net/http-exchange.ts';
-import type { SnapshotMessage } from '../ports/peer-network.ts';
+import type { SnapshotForm, SnapshotMessage } from '../ports/peer-network.ts';
 import { formatId, parseId } from '../wire/id-text.ts';
 import { decodeMessage } from '../wire/raftpb.ts';
 import { BodyChunks } from './body-chunks.ts';
@@ -25,15 +25,8 @@ export function handleSnapshot(
   if (headers === undefined) return;
   const sender = parseId(exchange.header('x-server-from'));
   const counters = sender === undefined ? undefined : peers.peer(sender)?.counters;
-  const facts = { 'remote-snapshot-sender-id': sender === undefined ? '' : formatId(sender) };
-  if (exchange.header(SNAPSHOT_HEADER_LOWER) !== SNAPSHOT_KIND) {
-    if (counters !== undefined) counters.snapshotReceiveFailures++;
-    const why =
-      'this member needs a snapshot and the leader runs etcd: snapshots to and from etcd members are not supported yet';
-    if (peers.repeatedLog.isDue(`snapshot ${sender}`)) environment.log.error(why, facts);
-    answerText(exchange, 501, why, headers);
-    return;
-  }
+  const form: SnapshotForm = exchange.header(SNAPSHOT_HEADER_LOWER) === SNAPSHOT_KIND ? 'quorate' : 'etcd';
+  const facts = { 'remote-snapshot-sender-id': sender === undefined ? '' : formatId(sender), form };
   const { clock, limits, log } = environment;
   const startMs = clock.monotonicMs();
   if (counters !== undefined) counters.snapshotReceiveInFlight++;
@@ -65,7 +58,7 @@ export function handleSnapshot(
       answerJson(exchange, 403, `{"message":"${rejection}"}`, headers);
       return;
     }
-    await environment.handlers().onSnapshot(message, counted(body.rest(), counters));
+    await environment.handlers().onSnapshot(message, counted(body.rest(), counters), form);
     log.info('received snapshot', { ...facts, 'incoming-snapshot-index': message.snapshot.metadata.index });
     settle(undefined);
     if (!exchange.closed) exchange.send(204, headers, '');

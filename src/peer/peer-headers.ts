@@ -7,8 +7,9 @@
  *   X-Etcd-Cluster-ID        its cluster; also in every answer
  *   X-Raft-To                id of the member asked (streams)
  *   X-PeerURLs               its own peer URLs, comma separated
- *   X-Quorate-Snapshot       'v2+v3': it takes and sends snapshots with the v3 state in our own form. etcd knows nothing of this header,
+ *   X-Quorate-Snapshot       'v2+v3': it takes snapshots with the v3 state in our own form, and this is one. etcd knows nothing of this header,
  *                            which is how the two are told apart; see snapshot-sender.ts.
+ *                            'etcd', with a snapshot: its form is etcd's all the same
  */
 import type { MemberId } from '../raft/types.ts';
 import { formatId } from '../wire/id-text.ts';
@@ -17,6 +18,8 @@ import type { RepeatedLog } from './repeated-log.ts';
 import { versionConflict } from './server-version.ts';
 
 export const SNAPSHOT_KIND = 'v2+v3';
+/** Of a snapshot that any member can take. */
+export const ETCD_SNAPSHOT_KIND = 'etcd';
 /** In answers and requests alike. */
 export const SNAPSHOT_HEADER = 'X-Quorate-Snapshot';
 export const SNAPSHOT_HEADER_LOWER = 'x-quorate-snapshot';

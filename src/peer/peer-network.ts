@@ -19,6 +19,7 @@ import type {
   PeerNetwork,
   PeerQuestion,
   PeerTraffic,
+  SnapshotForm,
   SnapshotMessage,
 } from '../ports/peer-network.ts';
 import type { MemberId, Message } from '../raft/types.ts';
@@ -210,9 +211,17 @@ class RaftHttpNetwork implements HttpPeerNetwork {
     touched.length = 0;
   }
 
-  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
+  snapshotFormOf(id: MemberId): SnapshotForm | undefined {
+    return this.#peers.get(id)?.snapshotForm;
+  }
+
+  sendSnapshot(
+    message: SnapshotMessage,
+    state: AsyncIterable<Uint8Array>,
+    form: SnapshotForm = 'quorate',
+  ): void {
     const peer = this.#state === 'started' ? this.#peers.get(message.to) : undefined;
-    if (peer !== undefined) peer.sendSnapshot(message, state);
+    if (peer !== undefined) peer.sendSnapshot(message, state, form);
     else {
       void state[Symbol.asyncIterator]().return?.();
       this.#reports.snapshot(message.to, false);

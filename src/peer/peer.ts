@@ -7,7 +7,7 @@
  */
 import type { HttpStream } from '../net/http-exchange.ts';
 import type { Log } from '../ports/log.ts';
-import type { PeerAnswer, PeerQuestion, SnapshotMessage } from '../ports/peer-network.ts';
+import type { PeerAnswer, PeerQuestion, SnapshotForm, SnapshotMessage } from '../ports/peer-network.ts';
 import type { MemberId, Message } from '../raft/types.ts';
 import { formatId } from '../wire/id-text.ts';
 import { appendStream } from './append-stream.ts';
@@ -16,6 +16,7 @@ import { LatencyStatistics } from './latency-statistics.ts';
 import { messageStream } from './message-stream.ts';
 import { PeerCounters } from './peer-counters.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
+import { SNAPSHOT_KIND } from './peer-headers.ts';
 import { PeerStatus } from './peer-status.ts';
 import { Pipeline } from './pipeline.ts';
 import { Prober } from './prober.ts';
@@ -63,13 +64,10 @@ export class Peer {
     this.prober = new Prober(environment, this, this.#log);
   }
 
-  /** What the peer said about snapshots when it answered or asked last. */
-  get snapshotKind(): string | undefined {
-    return this.#snapshotKind;
-  }
-
-  get hasAnswered(): boolean {
-    return this.#hasAnswered;
+  /** What the peer said about snapshots when it answered or asked last: etcd says nothing. */
+  get snapshotForm(): SnapshotForm | undefined {
+    if (!this.#hasAnswered) return undefined;
+    return this.#snapshotKind === SNAPSHOT_KIND ? 'quorate' : 'etcd';
   }
 
   start(): void {
@@ -84,8 +82,8 @@ export class Peer {
     else this.#pipeline.send(message);
   }
 
-  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
-    this.#snapshots.send(message, state);
+  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>, form: SnapshotForm): void {
+    this.#snapshots.send(message, state, form);
   }
 
   /** `done` comes once, never before this has returned. */

@@ -13,6 +13,8 @@ const REMOVED_SENDER = 'removed member';
 export interface Post {
   readonly path: string;
   readonly contentType: string;
+  /** Beside those of every request, or in place of them. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
   /** Follows the body, piece by piece as the peer takes it; such a request is never made twice. */
   readonly tail?: AsyncIterable<Uint8Array>;
@@ -26,7 +28,7 @@ export interface Post {
 export function post(
   environment: PeerEnvironment,
   peer: { readonly id: MemberId; readonly picker: UrlPicker },
-  { path, contentType, body, tail, silenceTimeoutMs }: Post,
+  { path, contentType, headers, body, tail, silenceTimeoutMs }: Post,
   done: (failure: string | undefined) => void,
 ): () => void {
   const url = peer.picker.url;
@@ -45,6 +47,7 @@ export function post(
       path,
       headers: {
         ...requestHeaders(environment),
+        ...headers,
         'Content-Type': contentType,
         ...(tail === undefined && { 'Content-Length': String(body.length) }),
       },

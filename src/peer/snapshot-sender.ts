@@ -3,16 +3,16 @@
  *
  *   POST /raft/snapshot   body: | length, 8 bytes big endian | raftpb.Message of type MsgSnap | v3 state, to the end |
  *
- * The message holds the v2 tree. Where etcd's database file would follow, ours sends the v3 state in a form of its own (see
- * server/v3/state-stream.ts), which etcd can't read. So a snapshot goes only to a peer that has said it understands this kind
- * (peer-headers.ts); for any other peer it fails with an error in the log. Symmetrically we refuse etcd's.
+ * The message holds the v2 tree. What follows it has one of two forms: etcd's database, a bbolt file, which every member takes, or a stream of our tables
+ * (server/v3/state-stream.ts), which costs less on both sides and goes only to a peer that has said it understands it (peer-headers.ts). The header of the
+ * request says which it is; etcd sends and reads the first and no such header.
  */
-import type { SnapshotMessage } from '../ports/peer-network.ts';
+import type { SnapshotForm, SnapshotMessage } from '../ports/peer-network.ts';
 import type { MemberId } from '../raft/types.ts';
 import { encodeMessage } from '../wire/raftpb.ts';
 import type { PeerCounters } from './peer-counters.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
-import { SNAPSHOT_KIND } from './peer-headers.ts';
+import { ETCD_SNAPSHOT_KIND, SNAPSHOT_HEADER, SNAPSHOT_KIND } from './peer-headers.ts';
 import type { PeerStatus } from './peer-status.ts';
 import { post } from './post.ts';
 import { RepeatedLog } from './repeated-log.ts';
@@ -25,9 +25,8 @@ export interface SnapshotSenderPeer {
   readonly picker: UrlPicker;
   readonly status: PeerStatus;
   readonly counters: PeerCounters;
-  /** Undefined while the peer has not answered anything yet. */
-  readonly snapshotKind: string | undefined;
-  readonly hasAnswered: boolean;
+  /** What it takes; undefined while it has not said anything. */
+  readonly snapshotForm: SnapshotForm | undefined;
 }
 
 export class SnapshotSender {
@@ -43,17 +42,18 @@ export class SnapshotSender {
     this.#repeatedLog = new RepeatedLog(environment.clock);
   }
 
-  send(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void {
+  send(message: SnapshotMessage, state: AsyncIterable<Uint8Array>, form: SnapshotForm): void {
     const { log, clock, limits } = this.#environment;
     const { id, counters, status } = this.#peer;
     const { index } = message.snapshot.metadata;
-    if (this.#peer.snapshotKind !== SNAPSHOT_KIND) {
+    if (form === 'quorate' && this.#peer.snapshotForm !== 'quorate') {
+      void state[Symbol.asyncIterator]().return?.();
       this.#refuse(index);
       return;
     }
     const body = frame(encodeMessage(message));
     const counted = new CountedBytes(state);
-    const facts = { 'snapshot-index': index, 'message-bytes': body.length };
+    const facts = { 'snapshot-index': index, 'message-bytes': body.length, form };
     log.info('sending snapshot', facts);
     counters.snapshotSendInFlight++;
     const startMs = clock.monotonicMs();
@@ -63,6 +63,7 @@ export class SnapshotSender {
       {
         path: '/raft/snapshot',
         contentType: 'application/octet-stream',
+        headers: { [SNAPSHOT_HEADER]: form === 'quorate' ? SNAPSHOT_KIND : ETCD_SNAPSHOT_KIND },
         body,
         tail: counted.read(),
         silenceTimeoutMs: limits.snapshotTimeoutMs,
@@ -94,16 +95,9 @@ export class SnapshotSender {
     this.#inFlight.clear();
   }
 
+  /** Raft tries again and again until the peer has said what it takes. */
   #refuse(index: number): void {
-    if (!this.#repeatedLog.isDue('refuse')) {
-      // Raft tries again and again, and nothing has changed.
-    } else if (this.#peer.hasAnswered) {
-      this.#environment.log.error(
-        'cannot bring this peer up to date: it needs a snapshot and it runs etcd, which expects a database of its own kind with it; ' +
-          'snapshots to and from etcd members are not supported yet',
-        { 'snapshot-index': index },
-      );
-    } else {
+    if (this.#repeatedLog.isDue('refuse')) {
       this.#environment.log.warn('cannot send a snapshot to this peer yet: it has not answered so far', {
         'snapshot-index': index,
       });

@@ -15,8 +15,11 @@ export interface PeerNetwork {
   /**
    * A 'snapshot' message, which carries its data, and behind it the state of the v3 store as a stream. Its fate comes by `onSnapshotSent`. The stream
    * is always read to its end or returned.
+   * @param form what the stream is; 'quorate' unless told
    */
-  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): void;
+  sendSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>, form?: SnapshotForm): void;
+  /** What kind of snapshot a peer takes; undefined: it has not said anything yet. */
+  snapshotFormOf(id: MemberId): SnapshotForm | undefined;
   /** Asks one peer and calls back once; never before it has returned. */
   ask(to: MemberId, question: PeerQuestion, done: (answer: PeerAnswer) => void): void;
   /** Monotonic time in milliseconds since which the peer has been reachable without a break; undefined while it is not. */
@@ -26,6 +29,9 @@ export interface PeerNetwork {
 }
 
 export type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;
+
+/** How the v3 state follows a snapshot's message: as Quorate's own stream (server/v3/state-stream.ts), or as etcd's database, a bbolt file. */
+export type SnapshotForm = 'quorate' | 'etcd';
 
 /** A question beside the stream of raft messages, in etcd's paths: `/leases`, `/leases/internal`, `/members/hashkv`, `/downgrade/enabled`. */
 export interface PeerQuestion {
@@ -82,7 +88,7 @@ export interface PeerHandlers {
    * A snapshot message and the state of the v3 store behind it. Resolves once it was taken (and nothing more of the stream is needed), rejects if it can't be;
    * the sender is told which.
    */
-  onSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): Promise<void>;
+  onSnapshot(message: SnapshotMessage, state: AsyncIterable<Uint8Array>, form: SnapshotForm): Promise<void>;
   /** Answers a question, once; undefined: there is nothing at this path. */
   onQuestion(
     method: string,

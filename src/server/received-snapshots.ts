@@ -3,26 +3,37 @@
  * replaced in one turn, and what raft did not want is thrown away.
  */
 import type { StagedContent } from '../ports/backend.ts';
-import type { SnapshotMessage } from '../ports/peer-network.ts';
-import type { Snapshot } from '../raft/types.ts';
+import type { SnapshotForm, SnapshotMessage } from '../ports/peer-network.ts';
+import type { Snapshot, SnapshotMetadata } from '../raft/types.ts';
+
+/** Makes content of what follows a snapshot's message, beside the present one. */
+export type Stage = (
+  state: AsyncIterable<Uint8Array>,
+  form: SnapshotForm,
+  snapshot: SnapshotMetadata,
+) => Promise<StagedContent>;
 
 export class ReceivedSnapshots {
   /** By the snapshot as raft's message carried it. */
   readonly #staged = new Map<Snapshot, StagedContent>();
-  readonly #stage: (state: AsyncIterable<Uint8Array>) => Promise<StagedContent>;
+  readonly #stage: Stage;
   readonly #step: (message: SnapshotMessage) => void;
   #stopped = false;
 
   constructor(parts: {
-    readonly stage: (state: AsyncIterable<Uint8Array>) => Promise<StagedContent>;
+    readonly stage: Stage;
     readonly step: (message: SnapshotMessage) => void;
   }) {
     this.#stage = parts.stage;
     this.#step = parts.step;
   }
 
-  async receive(message: SnapshotMessage, state: AsyncIterable<Uint8Array>): Promise<void> {
-    const staged = await this.#stage(state);
+  async receive(
+    message: SnapshotMessage,
+    state: AsyncIterable<Uint8Array>,
+    form: SnapshotForm,
+  ): Promise<void> {
+    const staged = await this.#stage(state, form, message.snapshot.metadata);
     if (this.#stopped) {
       staged.discard();
       throw new Error('the member stops');

@@ -7,6 +7,7 @@ import type { MemberId } from '../raft/types.ts';
 import type { V2Store } from '../store/v2/types.ts';
 import type { LogStorage } from './log-storage.ts';
 import type { Cluster } from './membership/cluster.ts';
+import type { PassingFiles } from './passing-files.ts';
 import type { SnapshotStorage } from './snapshot-keeper.ts';
 import type { V3Settings } from './v3/v3-service.ts';
 import type { V3State } from './v3/v3-state.ts';
@@ -32,6 +33,8 @@ export interface ServerParts {
   readonly cluster: Cluster;
   readonly raft: RaftNode;
   readonly storage: LogStorage & SnapshotStorage;
+  /** Where databases of etcd are put while they are read. */
+  readonly files: PassingFiles;
   readonly network: PeerNetwork;
   readonly probe: ClusterProbe;
   readonly clock: Clock;

@@ -32,6 +32,7 @@ import { SnapshotKeeper } from './snapshot-keeper.ts';
 import { Timers } from './timers.ts';
 import { V2Service } from './v2-service.ts';
 import { Maintenance } from './v3/maintenance.ts';
+import { StateTransfer } from './v3/state-transfer.ts';
 import { V3Service } from './v3/v3-service.ts';
 import type { V3Maintenance } from './v3-contract.ts';
 
@@ -141,7 +142,8 @@ export class Server implements QuorateServer {
       self: memberId,
       serverVersion: settings.serverVersion,
       downgradeTarget: () => this.v3.downgrade.target,
-      ...{ probe, clock, log, isLeader },
+      ...{ probe, clock, log },
+      isLeader,
       propose: (version) =>
         this.#v2.propose(v2Request({ method: 'PUT', path: CLUSTER_VERSION_PATH, value: version }), () => {}),
     });
@@ -152,6 +154,7 @@ export class Server implements QuorateServer {
       log,
       propose: (request, done) => this.#v2.propose(request, done),
     });
+    const transfer = new StateTransfer({ ...{ state: parts.v3, cluster, raft, clock }, files: parts.files });
     this.#snapshots = new SnapshotKeeper(
       {
         raft,
@@ -163,14 +166,16 @@ export class Server implements QuorateServer {
         snapshotCount: settings.snapshotCount,
         onSaved: parts.onSnapshotSaved,
         settle: (index, term) => this.v3.settle(index, term),
-        state: () => this.v3.encodedState(),
+        state: () => transfer.stream(),
+        appliedIndex: () => this.appliedIndex,
+        database: (index, term) => transfer.database(index, term),
         onFailure,
         wake,
       },
       raft.firstIndex - 1,
     );
     this.#received = new ReceivedSnapshots({
-      stage: (state) => this.v3.stage(state),
+      stage: (state, form, snapshot) => transfer.stage(state, form, snapshot),
       step: (message) => this.#replicator.step(message),
     });
     this.#applier = new Applier(
@@ -221,7 +226,7 @@ export class Server implements QuorateServer {
     const { network, raft, cluster, storage, clock } = this.#parts;
     network.start({
       onMessage: (message) => this.#replicator.step(message),
-      onSnapshot: (message, state) => this.#received.receive(message, state),
+      onSnapshot: (message, state, form) => this.#received.receive(message, state, form),
       onQuestion: (method, path, body, reply) => this.v3.answer(method, path, body, reply),
       onUnreachable: (id) => this.#tell(() => raft.reportUnreachable(id)),
       onSnapshotSent: (id, ok) => this.#tell(() => raft.reportSnapshot(id, ok)),

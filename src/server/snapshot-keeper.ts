@@ -6,9 +6,9 @@
  */
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import type { PeerNetwork } from '../ports/peer-network.ts';
+import type { PeerNetwork, SnapshotMessage } from '../ports/peer-network.ts';
 import type { RaftNode } from '../raft/node.ts';
-import type { Message, SnapshotMetadata } from '../raft/types.ts';
+import type { SnapshotMetadata } from '../raft/types.ts';
 import type { V2Store } from '../store/v2/types.ts';
 
 /** Entries kept in memory behind a snapshot, so that a follower that is a little late needs no snapshot. */
@@ -38,8 +38,12 @@ export interface SnapshotKeeperParts {
   readonly onFailure: (error: Error) => void;
   /** Makes the v3 state durable at least up to the entry: the log before it is about to go. */
   readonly settle: (index: number, term: number) => Promise<void>;
-  /** The v3 state as it is now, for a peer: not older than any snapshot taken so far. */
+  /** The v3 state as it is when it begins to be read, for a peer: not older than any snapshot taken so far. */
   readonly state: () => AsyncIterable<Uint8Array>;
+  /** Highest index applied. */
+  readonly appliedIndex: () => number;
+  /** The v3 state as etcd's database, of the entry given, which was applied last. To be read to its end or returned. */
+  readonly database: (index: number, term: number) => AsyncIterable<Uint8Array>;
   /** Runs raft after it was told something. */
   readonly wake: () => void;
 }
@@ -81,32 +85,53 @@ export class SnapshotKeeper {
     );
   }
 
-  /** Fetches the data of the snapshot that raft wants to send, and sends it. */
-  send(message: Extract<Message, { type: 'snapshot' }>): void {
-    const { storage, network, raft, log } = this.#parts;
-    storage.loadSnapshot(message.snapshot.metadata).then(
-      (data) =>
-        network.sendSnapshot(
-          { ...message, snapshot: { metadata: message.snapshot.metadata, data } },
-          this.#parts.state(),
-        ),
-      (error: Error) => {
-        log.warn('a snapshot for a peer could not be read', { peer: message.to, error: error.message });
-        raft.reportSnapshot(message.to, false);
-        this.#parts.wake();
-      },
-    );
+  /** Fetches the data of the snapshot that raft wants to send, and sends it; to an etcd one that is made for it. */
+  send(message: SnapshotMessage): void {
+    const { network, raft, log, wake } = this.#parts;
+    const sent =
+      network.snapshotFormOf(message.to) === 'etcd' ? this.#sendToEtcd(message) : this.#sendSaved(message);
+    sent.catch((error: Error) => {
+      log.warn('a snapshot for a peer could not be made', { peer: message.to, error: error.message });
+      raft.reportSnapshot(message.to, false);
+      wake();
+    });
+  }
+
+  async #sendSaved(message: SnapshotMessage): Promise<void> {
+    const { storage, network, state } = this.#parts;
+    const { metadata } = message.snapshot;
+    const data = await storage.loadSnapshot(metadata);
+    network.sendSnapshot({ ...message, snapshot: { metadata, data } }, state());
+  }
+
+  /**
+   * etcd takes the members from the v2 tree, drops from its database those that are not there, and takes no snapshot whose configuration does not name it:
+   * tree, database and configuration are of one entry, as in the snapshots that etcd itself sends.
+   */
+  async #sendToEtcd(message: SnapshotMessage): Promise<void> {
+    const { store, network, clock, database, appliedIndex } = this.#parts;
+    const metadata = this.#metadataOf(appliedIndex());
+    const frozen = store.freeze();
+    const state = database(metadata.index, metadata.term);
+    const chunks: Uint8Array[] = [];
+    try {
+      for await (const chunk of renderInSlices(frozen, clock)) chunks.push(chunk);
+    } catch (error) {
+      void state[Symbol.asyncIterator]().return?.();
+      throw error;
+    } finally {
+      frozen.release();
+    }
+    network.sendSnapshot({ ...message, snapshot: { metadata, data: joined(chunks) } }, state, 'etcd');
   }
 
   async #save(index: number): Promise<void> {
     const { raft, store, storage, log, clock } = this.#parts;
-    const term = raft.termAt(index);
-    if (term === undefined) throw new Error(`the term of the applied entry ${index} is not in the log`);
-    const metadata: SnapshotMetadata = { index, term, confState: raft.configuration };
+    const metadata = this.#metadataOf(index);
     const frozen = store.freeze();
     const begunMs = clock.monotonicMs();
     try {
-      await this.#parts.settle(index, term);
+      await this.#parts.settle(index, metadata.term);
       await storage.saveSnapshot(metadata, renderInSlices(frozen, clock));
     } finally {
       frozen.release();
@@ -120,6 +145,15 @@ export class SnapshotKeeper {
     }
     log.info('saved snapshot', { 'snapshot-index': index, 'took-ms': Math.round(tookMs) });
   }
+
+  /** Of the state as it is now. */
+  #metadataOf(index: number): SnapshotMetadata {
+    const { raft } = this.#parts;
+    const term = raft.termAt(index);
+    if (term === undefined) throw new Error(`the term of the applied entry ${index} is not in the log`);
+    const metadata: SnapshotMetadata = { index, term, confState: raft.configuration };
+    return metadata;
+  }
 }
 
 async function* renderInSlices(
@@ -132,4 +166,14 @@ async function* renderInSlices(
     yield chunk;
     await new Promise<void>((resolve) => clock.defer(resolve));
   }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }

@@ -85,6 +85,10 @@ export class MemoryHost implements PeerNetwork {
     send().catch(() => this.failed(message));
   }
 
+  snapshotFormOf(): 'quorate' {
+    return 'quorate';
+  }
+
   ask(to: MemberId, question: PeerQuestion, done: (answer: PeerAnswer) => void): void {
     this.#network.question(this, to, this.#peers.get(to) ?? [], question, done);
   }
@@ -124,7 +128,7 @@ export class MemoryHost implements PeerNetwork {
       }
       const broken = (): void => told?.failed(message);
       this.receiving.add(broken);
-      const received = handlers.onSnapshot(message, inPieces(state));
+      const received = handlers.onSnapshot(message, inPieces(state), 'quorate');
       received.then(
         () => this.receiving.delete(broken) && told?.sent(message),
         () => this.receiving.delete(broken) && told?.failed(message),

@@ -16,7 +16,7 @@ import { appliedPositionOf } from '../../src/store/mvcc/tables.ts';
 import { AlarmType } from '../../src/wire/v3/kv-types.ts';
 import { systemClockForTests as clock } from '../net/clocks.ts';
 import { KEYS, RandomRequests } from '../store/mvcc/random-requests.ts';
-import { bytes, deleteRequest, putRequest, rangeRequest, shown } from '../store/mvcc/requests.ts';
+import { bytes, deleteRequest, NO_BYTES, putRequest, rangeRequest, shown } from '../store/mvcc/requests.ts';
 import { seededRandom, testRandom } from '../support/seeded-random.ts';
 import { bytesFile } from './support/bytes-file.ts';
 
@@ -67,20 +67,25 @@ function hashesOf({ kv }: V3State): unknown[] {
 function seen(state: V3State): unknown {
   const { kv, lessor, alarms } = state;
   const first = Math.max(1, kv.compactedRevision);
-  const past = [];
+  const past: unknown[] = [];
   for (let revision = first; revision <= kv.revision; revision++)
     past.push(shown(kv.range({ ...rangeRequest('\0', '\0'), revision })));
   const history = kv.eventsFrom(first, Number.MAX_SAFE_INTEGER);
   const before = KEYS.flatMap((key) =>
-    past.map((_, at) => Buffer.from(kv.valueBefore(bytes(key), first + at) ?? []).toString('hex')),
+    past.map((_past, at) => Buffer.from(kv.valueBefore(bytes(key), first + at) ?? NO_BYTES).toString('hex')),
   );
-  const leases = lessor.list().sort();
+  const leases = lessor.list(0).sort((a, b) => Number(a - b));
   return {
     numbers: [kv.revision, kv.compactedRevision, kv.keyCount, kv.appliedIndex],
     past,
     before,
     events:
-      'kind' in history ? history : history.batches.map(({ revision, events }) => [revision, events.length]),
+      'kind' in history
+        ? history
+        : history.batches.map(({ revision, events }) => [
+            revision,
+            events.map(({ type, kv, isCreate }) => [type, Buffer.from(kv).toString('hex'), isCreate]),
+          ]),
     hashes: hashesOf(state),
     leases: leases.map((id) => [lessor.lease(id)?.ttl, lessor.lease(id)?.remainingTtl]),
     leaseKeys: leases.map((id) => kv.leaseKeys(id).map((key) => Buffer.from(key).toString('hex'))),
@@ -93,7 +98,7 @@ function play(states: readonly V3State[], seed: number, operations: number): voi
   const draw = new RandomRequests(seededRandom(seed));
   for (let operation = 0; operation < operations; operation++) {
     const { kv, lessor } = states[0]!;
-    const situation = { revision: kv.revision, leases: lessor.list() };
+    const situation = { revision: kv.revision, leases: lessor.list(0) };
     const kind = draw.below(100);
     let change: (state: V3State) => unknown;
     if (kind < 50) {

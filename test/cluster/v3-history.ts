@@ -42,6 +42,8 @@ interface Server extends HistoryServer {
 export class V3History {
   compactions = 0;
   hashes = 0;
+  /** Names of servers that do not run at present: nobody asks them. */
+  readonly away = new Set<string>();
   readonly #servers: readonly Server[];
   readonly #asked: 'all' | 'one';
   readonly #random: SeededRandom;
@@ -96,7 +98,7 @@ export class V3History {
       const id = this.#nextShortLease++;
       await this.grant(id, ttlSeconds);
       const request = putRequest(key, 'short', { lease: id });
-      const { name, gateway, clientUrl } = this.#random.pick(this.#servers);
+      const { name, gateway, clientUrl } = this.#random.pick(this.#present());
       const theirs = await gateway.put(request);
       if (theirs === 'lease-not-found') {
         this.#leases.delete(id);
@@ -125,7 +127,7 @@ export class V3History {
       past: this.#hash(past),
       leaseKeys: leases.map((lease) => this.#store.leaseKeys(lease).map(text).sort()),
     };
-    for (const { name, clientUrl, gateway } of this.#servers) {
+    for (const { name, clientUrl, gateway } of this.#present()) {
       // A linearizable read, so that it has applied all there is.
       const read = await callGateway(clientUrl, '/v3/kv/range', { ...everything, count_only: true });
       assert.equal(
@@ -206,7 +208,12 @@ export class V3History {
   }
 
   #chosen(): readonly Server[] {
-    return this.#asked === 'all' ? this.#servers : [this.#random.pick(this.#servers)];
+    const present = this.#present();
+    return this.#asked === 'all' ? present : [this.#random.pick(present)];
+  }
+
+  #present(): readonly Server[] {
+    return this.away.size === 0 ? this.#servers : this.#servers.filter(({ name }) => !this.away.has(name));
   }
 
   async #same(what: unknown, ours: unknown, ask: (gateway: EtcdGateway) => Promise<unknown>): Promise<void> {

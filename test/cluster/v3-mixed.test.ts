@@ -7,21 +7,21 @@
  */
 
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { closeConnections } from '../store/mvcc/etcd-gateway.ts';
 import { Cluster, type ClusterMember } from '../support/cluster.ts';
 import { needs } from '../support/needs.ts';
 import { etcd, isFullLength, type Program, underTest } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
-import { until } from '../support/until.ts';
+import { moveLeader } from './move-leader.ts';
 import { EventLog } from './v3-events.ts';
 import { callGateway } from './v3-gateway.ts';
 import { V3History } from './v3-history.ts';
 import { etcd35, needsEtcd35 } from './v3-programs.ts';
 
 const operationsPerPhase = isFullLength ? 1_500 : 90;
-/** Snapshots do not cross between the kinds. */
 const flags = [
+  // Snapshots between the kinds: v3-mixed-snapshots.test.ts.
   '--snapshot-count=1000000',
   // No elections but those that are meant: a request under way through one may be done or not.
   '--heartbeat-interval=100',
@@ -42,20 +42,6 @@ async function renewThroughAll(members: readonly ClusterMember[]): Promise<void>
     const told = await callGateway(clientUrl, '/v3/lease/timetolive', { ID: String(renewedLease) });
     assert.equal(told['grantedTTL'], String(renewedTtl), name);
   }
-}
-
-/** Through the leader's API, as an operator does it. */
-async function moveLeader(cluster: Cluster, target: ClusterMember): Promise<void> {
-  await until(`${target.name} leads`, async () => {
-    const leader = await cluster.leader();
-    if (leader === target) return true;
-    const { members } = await callGateway(leader.clientUrl, '/v3/cluster/member/list', {});
-    const listed = members as { name: string; ID: string }[];
-    const { ID: targetID } = listed.find(({ name }) => name === target.name)!;
-    // If it is not done in time it may be done yet: who leads is asked again.
-    await callGateway(leader.clientUrl, '/v3/maintenance/transfer-leadership', { targetID });
-    return false;
-  });
 }
 
 async function mixed(t: TestContext, programs: readonly Program[]): Promise<void> {
@@ -113,10 +99,13 @@ async function mixed(t: TestContext, programs: readonly Program[]): Promise<void
 const without35 = needs('quorate', etcd.command);
 const with35 = needsEtcd35('quorate');
 
-test('two etcd 3.4 and one Quorate', { skip: without35 }, (t) => mixed(t, [etcd, etcd, underTest]));
+// Two at a time: most of the time goes by until leases end and leaders are elected.
+describe('in one cluster', { concurrency: 2 }, () => {
+  test('two etcd 3.4 and one Quorate', { skip: without35 }, (t) => mixed(t, [etcd, etcd, underTest]));
 
-test('one etcd 3.4 and two Quorate', { skip: without35 }, (t) => mixed(t, [etcd, underTest, underTest]));
+  test('one etcd 3.4 and two Quorate', { skip: without35 }, (t) => mixed(t, [etcd, underTest, underTest]));
 
-test('two etcd 3.5 and one Quorate', { skip: with35 }, (t) => mixed(t, [etcd35, etcd35, underTest]));
+  test('two etcd 3.5 and one Quorate', { skip: with35 }, (t) => mixed(t, [etcd35, etcd35, underTest]));
 
-test('one etcd 3.5 and two Quorate', { skip: with35 }, (t) => mixed(t, [etcd35, underTest, underTest]));
+  test('one etcd 3.5 and two Quorate', { skip: with35 }, (t) => mixed(t, [etcd35, underTest, underTest]));
+});

@@ -143,7 +143,7 @@ test('messages: 204, or why not', async (t) => {
   assert.equal(a.received.length, 1);
 });
 
-test('snapshots: only of our own kind, with the state behind the message', async (t) => {
+test('snapshots of either form, with the state behind the message', async (t) => {
   const a = await member(t);
   const ours = { ...memberHeaders, 'X-Quorate-Snapshot': 'v2+v3' };
   const confState = { voters: [A], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
@@ -154,10 +154,6 @@ test('snapshots: only of our own kind, with the state behind the message', async
     term: 1,
     snapshot: { data: Buffer.from('{}'), metadata: { index: 7, term: 1, confState } },
   });
-  const etcds = await ask(a, 'POST', '/raft/snapshot', memberHeaders, snapshotBody(snapshot, 'database'));
-  assert.equal(etcds.status, 501);
-  assert.match(etcds.body, /snapshots to and from etcd members are not supported yet/);
-  assert.ok(a.log.lines.some((line) => line.level === 'error' && /the leader runs etcd/.test(line.message)));
   for (const [body, why] of [
     [snapshotBody(snapshot).subarray(0, -1), /unexpected EOF/],
     [Buffer.alloc(3), /unexpected EOF/],
@@ -172,7 +168,13 @@ test('snapshots: only of our own kind, with the state behind the message', async
   assert.equal(a.received.length, 0);
   assert.equal((await ask(a, 'POST', '/raft/snapshot', ours, snapshotBody(snapshot, 'state'))).status, 204);
   assert.equal(a.received[0]?.type, 'snapshot');
-  assert.equal(String(a.states[0]), 'state');
+  for (const headers of [memberHeaders, { ...memberHeaders, 'X-Quorate-Snapshot': 'etcd' }])
+    assert.equal(
+      (await ask(a, 'POST', '/raft/snapshot', headers, snapshotBody(snapshot, 'database'))).status,
+      204,
+    );
+  assert.deepEqual(a.states.map(String), ['state', 'database', 'database']);
+  assert.deepEqual(a.forms, ['quorate', 'etcd', 'etcd']);
   const piped = await ask(a, 'POST', '/raft', memberHeaders, snapshot);
   assert.equal(piped.status, 501);
 });

@@ -9,6 +9,7 @@ import {
   peerListenerLimits,
 } from '../../src/peer/peer-network.ts';
 import { nodeClock } from '../../src/platform/node-clock.ts';
+import type { SnapshotForm } from '../../src/ports/peer-network.ts';
 import type { MemberId, Message } from '../../src/raft/types.ts';
 import { RecordingLog } from './recording-log.ts';
 
@@ -23,6 +24,8 @@ export interface TestMember {
   readonly received: Message[];
   /** What came behind each snapshot message. */
   readonly states: Buffer[];
+  /** What form each of those was said to have. */
+  readonly forms: SnapshotForm[];
   readonly removed: Set<MemberId>;
   readonly events: string[];
   /** Resolves once `condition` holds; looked at whenever something happens to this member. */
@@ -45,6 +48,7 @@ export async function startMember(
   const log = new RecordingLog();
   const received: Message[] = [];
   const states: Buffer[] = [];
+  const forms: SnapshotForm[] = [];
   const events: string[] = [];
   const removed = new Set<MemberId>();
   const waiting = new Set<() => void>();
@@ -84,11 +88,12 @@ export async function startMember(
       received.push(message);
       happened();
     },
-    async onSnapshot(message, state) {
+    async onSnapshot(message, state, form) {
       const chunks: Uint8Array[] = [];
       for await (const chunk of state) chunks.push(chunk);
       received.push(message);
       states.push(Buffer.concat(chunks));
+      forms.push(form);
       happened();
     },
     onQuestion(method, path, body, reply) {
@@ -128,6 +133,7 @@ export async function startMember(
     log,
     received,
     states,
+    forms,
     removed,
     events,
     close,

@@ -28,6 +28,7 @@ import { DurableLog, type Retention } from '../durable-log.ts';
 import { CLUSTER_NAMESPACE, Cluster } from '../membership/cluster.ts';
 import { compareIds } from '../membership/member-id.ts';
 import { encodeMember } from '../membership/member-json.ts';
+import { PassingFiles } from '../passing-files.ts';
 import { V3State } from '../v3/v3-state.ts';
 import { forceNewCluster } from './force-new-cluster.ts';
 import {
@@ -87,6 +88,7 @@ export interface OpenedMember {
   readonly cluster: Cluster;
   readonly raft: RaftNode;
   readonly storage: DurableLog;
+  readonly files: PassingFiles;
 }
 
 /** Rejects with a BootstrapError, an error of the log (see `wal/wal-errors.ts`) or a DiskError. */
@@ -279,7 +281,7 @@ function assemble(
     newest: { term: parts.state.snapshot.term, index: parts.state.snapshot.index },
   });
   const { self: memberId, store, v3, cluster } = parts;
-  return { memberId, store, v3, cluster, raft, storage };
+  return { memberId, store, v3, cluster, raft, storage, files: new PassingFiles(disk, layout.snap) };
 }
 
 function newStore(): V2Store {

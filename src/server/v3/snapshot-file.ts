@@ -75,6 +75,26 @@ export async function* snapshotFile(
   }
 }
 
+/** The file alone, for another member. What is not in the view is taken at once. Releases the view at its end, also when it is left early. */
+export function databaseFile(content: SnapshotContent, clock: Clock): AsyncGenerator<Uint8Array, void> {
+  return fileBytes(content.view, etcdBuckets(content), clock);
+}
+
+async function* fileBytes(
+  view: BackendView,
+  buckets: readonly BboltBucket[],
+  clock: Clock,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    for (const chunk of bboltFile(buckets)) {
+      if (chunk !== undefined) yield chunk.bytes;
+      await turn(clock);
+    }
+  } finally {
+    view.release();
+  }
+}
+
 /**
  * etcd 3.5's Hash: CRC-32C over all buckets in their order, names, keys and values, but for the place in the log, in which members may differ.
  * Releases the view at its end.

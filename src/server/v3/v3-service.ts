@@ -45,7 +45,6 @@ import { LEASE_SWEEP_INTERVAL_MS, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseService } from './lease-service.ts';
 import { Quota } from './quota.ts';
 import { Slices } from './slices.ts';
-import { decodeState, encodeState } from './state-stream.ts';
 import { V3Applier } from './v3-applier.ts';
 import type { V3State } from './v3-state.ts';
 
@@ -299,22 +298,14 @@ export class V3Service implements V3Server {
   /** Everything up to `index` was applied in this turn, and some of it was v3. */
   applied(index: number, term: number): void {
     if (index > this.kv.appliedIndex) this.kv.setApplied(index, term);
+    // Events leave with the answers of this turn.
+    this.watches.deliverNew();
   }
 
   /** Makes the state durable up to an applied entry; what comes after may be in it, too. */
   settle(index: number, term: number): Promise<void> {
     this.applied(index, term);
     return this.#parts.state.backend.commit();
-  }
-
-  /** The state as it is now, for a member that is far behind. */
-  encodedState(): AsyncIterable<Uint8Array> {
-    return encodeState(this.#parts.state.backend.viewNow(), this.#parts.clock);
-  }
-
-  /** Reads a leader's state from its stream, beside what is here. */
-  stage(state: AsyncIterable<Uint8Array>): Promise<StagedContent> {
-    return this.#parts.state.backend.stage(decodeState(state));
   }
 
   /** Takes what was staged, unless what is here is as new. */

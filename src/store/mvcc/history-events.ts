@@ -1,6 +1,6 @@
 /** The changes of past revisions as watchers see them. */
 
-import { encodeKeyValue, peekKey } from '../../wire/v3/key-value.ts';
+import { encodeKeyValue, peekKey, peekVersion } from '../../wire/v3/key-value.ts';
 import { isTombstoneKey, mainOf, revisionKey } from './revision-key.ts';
 import { keyValueIn, prevMainIn, prevSubIn, readHead, VersionHead } from './row.ts';
 import type { MvccState, MvccTables } from './tables.ts';
@@ -81,5 +81,10 @@ function eventOf(key: Uint8Array, row: Uint8Array, revision: number): MvccEvent 
     const deleted = encodeKeyValue(userKey, 0, revision, 0, NOTHING, 0n);
     return { type: 'delete', kv: deleted, key: userKey, isCreate: false };
   }
-  return { type: 'put', kv, key: userKey, isCreate: prevMainIn(row) === 0 };
+  return { type: 'put', kv, key: userKey, isCreate: isCreate(kv, row) };
+}
+
+/** Without a version before: also an imported one that a compaction had made the oldest. */
+function isCreate(kv: EncodedKeyValue, row: Uint8Array): boolean {
+  return prevMainIn(row) === 0 && peekVersion(kv) === 1;
 }
