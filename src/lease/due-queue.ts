@@ -1,15 +1,16 @@
 /**
- * What comes due next: a binary min-heap. Ties go by the order in which the entries were made, so that the same history gives the same
- * order on any machine. An entry knows its place; moving or removing it needs no search: O(log n).
+ * What comes due next. Ties go by the order in which the entries were made, so that the same history gives the same order on any machine.
  *
- * Leases are put off far more often than they come due, so an entry that becomes due later stays where it is, O(1), and is moved when its old time brings it
- * to the top: at most once for each time it stood for.
+ *   near   a binary min-heap of what is due in seconds that have begun
+ *   far    second -> its entries, in any order; they go to the heap when the second begins
  *
- * Invariant: the heap is ordered by `placedMs`, which is never above `dueMs`.
+ * Leases are put off far more often than they come due. An entry that becomes due later stays where it is, and is put where it belongs when its old time has
+ * come: O(1) either way, and at most once for each time it stood for.
+ *
+ * Invariants: an entry stands for `placedMs`, which is never above `dueMs`; in the heap if its second is before `#farFrom`, else at that second in `#far`.
  */
 
-/** Once this part of all entries had to be moved in one go, the rest is as well: thousands of leases may have been granted in the same moment. */
-const MOVES_SHARE = 64;
+const SLOT_MS = 1_000;
 
 export class DueEntry<T> {
   readonly item: T;
@@ -19,8 +20,9 @@ export class DueEntry<T> {
   dueMs: number;
   /** When it was due as it got its place. */
   placedMs: number;
-  /** Place in the heap; -1 when not in it. */
+  /** Index in the heap or among the entries of its second; -1 when not in the queue. */
   place = -1;
+  isNear = false;
 
   constructor(item: T, order: number, dueMs: number) {
     this.item = item;
@@ -31,82 +33,96 @@ export class DueEntry<T> {
 }
 
 export class DueQueue<T> {
-  #entries: DueEntry<T>[] = [];
-
-  get size(): number {
-    return this.#entries.length;
-  }
+  #near: DueEntry<T>[] = [];
+  readonly #far = new Map<number, DueEntry<T>[]>();
+  #farFrom = 0;
 
   /** What is due next, if it is due by then. */
   due(nowMs: number): DueEntry<T> | undefined {
-    const entries = this.#entries;
-    const movesMax = entries.length / MOVES_SHARE;
-    for (let moves = 0; entries.length > 0; moves += 1) {
-      const top = entries[0]!;
-      if (top.placedMs > nowMs) return undefined;
+    this.#begin(slotOf(nowMs));
+    for (;;) {
+      const top = this.#near[0];
+      if (top === undefined || top.placedMs > nowMs) return undefined;
       if (top.placedMs === top.dueMs) return top;
-      if (moves > movesMax) this.#rebuild();
-      else {
-        top.placedMs = top.dueMs;
-        this.#down(top);
-      }
+      this.remove(top);
+      this.#put(top);
     }
-    return undefined;
   }
 
   /** Puts the entry in, or changes when it is due. */
   set(entry: DueEntry<T>, dueMs: number): void {
     entry.dueMs = dueMs;
     if (entry.place >= 0 && entry.placedMs <= dueMs) return;
-    entry.placedMs = dueMs;
-    if (entry.place < 0) {
-      entry.place = this.#entries.length;
-      this.#entries.push(entry);
-    }
-    this.#settle(entry);
+    this.remove(entry);
+    this.#put(entry);
   }
 
   /** Takes the entry out; nothing happens if it is out already. */
   remove(entry: DueEntry<T>): void {
-    const place = entry.place;
+    const { place } = entry;
     if (place < 0) return;
     entry.place = -1;
-    const last = this.#entries.pop()!;
-    if (last === entry) return;
-    last.place = place;
-    this.#entries[place] = last;
-    this.#settle(last);
+    const slot = slotOf(entry.placedMs);
+    const entries = entry.isNear ? this.#near : this.#far.get(slot)!;
+    const last = entries.pop()!;
+    if (last !== entry) {
+      last.place = place;
+      entries[place] = last;
+      if (entry.isNear) {
+        this.#up(last);
+        this.#down(last);
+      }
+    } else if (entries.length === 0 && !entry.isNear) this.#far.delete(slot);
   }
 
-  /** Replaces the whole content by entries that are sorted already (which is a heap as it stands): O(n). */
-  fill(sorted: DueEntry<T>[]): void {
-    this.#entries = sorted;
-    for (let place = 0; place < sorted.length; place += 1) {
-      const entry = sorted[place]!;
-      entry.place = place;
-      entry.placedMs = entry.dueMs;
-    }
+  /** Replaces the whole content: O(n). */
+  fill(entries: readonly DueEntry<T>[]): void {
+    this.clear();
+    for (const entry of entries) this.#put(entry);
   }
 
   /** Forgets every entry without touching them: their places mean nothing until the next `fill`. */
   clear(): void {
-    this.#entries = [];
+    this.#near = [];
+    this.#far.clear();
   }
 
-  /** Every entry gets the place that it should have: O(n). */
-  #rebuild(): void {
-    const entries = this.#entries;
-    for (const entry of entries) entry.placedMs = entry.dueMs;
-    for (let place = (entries.length >> 1) - 1; place >= 0; place -= 1) this.#down(entries[place]!);
+  /** Every second up to this one has begun. */
+  #begin(slot: number): void {
+    const from = this.#farFrom;
+    if (slot < from) return;
+    this.#farFrom = slot + 1;
+    if (slot - from < this.#far.size) for (let each = from; each <= slot; each += 1) this.#move(each);
+    // After a long sleep.
+    else for (const each of [...this.#far.keys()]) if (each <= slot) this.#move(each);
   }
 
-  #settle(entry: DueEntry<T>): void {
-    this.#up(entry);
-    this.#down(entry);
+  #move(slot: number): void {
+    const entries = this.#far.get(slot);
+    if (entries === undefined) return;
+    this.#far.delete(slot);
+    for (const entry of entries) this.#put(entry);
+  }
+
+  #put(entry: DueEntry<T>): void {
+    const { dueMs } = entry;
+    const slot = slotOf(dueMs);
+    entry.placedMs = dueMs;
+    entry.isNear = slot < this.#farFrom;
+    if (entry.isNear) {
+      entry.place = this.#near.length;
+      this.#near.push(entry);
+      this.#up(entry);
+      return;
+    }
+    const others = this.#far.get(slot);
+    entry.place = others === undefined ? 0 : others.length;
+    if (others === undefined) this.#far.set(slot, [entry]);
+    else others.push(entry);
   }
 
   #up(entry: DueEntry<T>): void {
-    const entries = this.#entries;
+    const entries = this.#near;
     let place = entry.place;
     while (place > 0) {
       const above = (place - 1) >> 1;
@@ -121,7 +137,7 @@ export class DueQueue<T> {
   }
 
   #down(entry: DueEntry<T>): void {
-    const entries = this.#entries;
+    const entries = this.#near;
     const size = entries.length;
     let place = entry.place;
     for (;;) {
@@ -137,6 +153,10 @@ export class DueQueue<T> {
     entries[place] = entry;
     entry.place = place;
   }
+}
+
+function slotOf(timeMs: number): number {
+  return Math.floor(timeMs / SLOT_MS);
 }
 
 function isBefore<T>(a: DueEntry<T>, b: DueEntry<T>): boolean {

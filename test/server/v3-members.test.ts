@@ -157,6 +157,23 @@ describe('leases in a cluster', () => {
     assert.equal(await renewed(cluster, follower!, 99n), 0, 'there is no such lease');
     cluster.end();
   });
+
+  it('are renewed many at a time, at whatever member, and when the leader is lost meanwhile', async () => {
+    const cluster = new SimulatedCluster();
+    const members = await cluster.found('a', 'b', 'c');
+    const leader = await cluster.leaderOfAll();
+    for (let id = 1n; id <= 20n; id++) await done(cluster, grant(leader, id, 60));
+    const ids = Array.from({ length: 60 }, (_, at) => BigInt((at * 7) % 21));
+    const ttls = ids.map((id) => (id === 0n ? 0 : 60));
+    for (const member of members) {
+      assert.deepEqual(await Promise.all(ids.map((id) => renewed(cluster, member, id))), ttls);
+    }
+    const [follower] = await cluster.followers();
+    const asked = Promise.all(ids.map((id) => renewed(cluster, follower!, id)));
+    leader.crash();
+    assert.deepEqual(await asked, ttls);
+    cluster.end();
+  });
 });
 
 describe('the quota', () => {

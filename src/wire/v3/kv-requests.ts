@@ -193,7 +193,7 @@ export function writeLeaseGrantRequest(writer: Writer, request: LeaseGrantReques
   writeBig(writer, 2, request.id);
 }
 
-/** LeaseRevokeRequest, and LeaseKeepAliveRequest, which looks the same. */
+/** etcdserverpb.LeaseRevokeRequest. */
 export function decodeLeaseRevokeRequest(bytes: Uint8Array): LeaseRevokeRequest {
   const reader = new Reader(bytes);
   let id = 0n;
@@ -203,11 +203,6 @@ export function decodeLeaseRevokeRequest(bytes: Uint8Array): LeaseRevokeRequest 
     else reader.skip(tag);
   }
   return { id };
-}
-
-/** The lease to keep alive. */
-export function decodeLeaseKeepAliveRequest(bytes: Uint8Array): bigint {
-  return decodeLeaseRevokeRequest(bytes).id;
 }
 
 export function writeLeaseRevokeRequest(writer: Writer, request: LeaseRevokeRequest): void {

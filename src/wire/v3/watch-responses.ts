@@ -1,9 +1,8 @@
 /**
- * WatchResponse and LeaseKeepAliveResponse, of which a member may send very many.
+ * WatchResponse, of which a member may send very many.
  *
- *   WatchResponse           1: header  2: watch_id  3: created  4: canceled  5: compact_revision  6: cancel_reason  7: fragment  11: Event ...
- *   Event                   1: type  2: kv  3: prev_kv
- *   LeaseKeepAliveResponse  1: header  2: ID  3: TTL
+ *   WatchResponse  1: header  2: watch_id  3: created  4: canceled  5: compact_revision  6: cancel_reason  7: fragment  11: Event ...
+ *   Event          1: type  2: kv  3: prev_kv
  *
  * Events are encoded apart from their response, so that watchers of the same key share the work.
  */
@@ -69,17 +68,4 @@ export function watchEventLength(event: WatchEvent): number {
 function eventLength(type: WatchEvent['type'], kv: number, prevKv: number | undefined): number {
   const length = (type === 'delete' ? 2 : 0) + 1 + varint32Length(kv) + kv;
   return prevKv === undefined ? length : length + 1 + varint32Length(prevKv) + prevKv;
-}
-
-/** `ttl` in seconds; 0: the lease is gone. */
-export function encodeLeaseKeepAliveResponse(
-  writer: Writer,
-  header: ResponseHeader,
-  id: bigint,
-  ttl: number,
-): Uint8Array {
-  writeHeader(writer, header);
-  if (id !== 0n) writer.tag(2, VARINT).varintBig(id);
-  if (ttl !== 0) writer.tag(3, VARINT).varint(ttl);
-  return writer.finish();
 }

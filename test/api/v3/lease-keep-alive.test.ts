@@ -9,6 +9,7 @@ import {
   LeaseKeepAliveResponseSchema,
 } from '../../../src/wire/generated/etcdserverpb/lease_pb.ts';
 import { putRequest } from '../../store/mvcc/requests.ts';
+import { fc } from '../../support/fast-check.ts';
 import { FakeStreamCall } from '../support/fake-stream-call.ts';
 import { failureOf, Methods } from './support/calls.ts';
 import { FakeMember } from './support/fake-member.ts';
@@ -58,6 +59,34 @@ test('answers keep the order of the requests, however the leader answers', () =>
     renewals.heard(),
     ['1 10 r1', '2 0 r2', '3 30 r2'],
     'a lease that is gone has no time left',
+  );
+});
+
+test('answers keep the order of the requests, however many come and go', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 9 }), { maxLength: 200, size: 'max' }), (steps) => {
+      const renewals = new Renewals();
+      const unanswered: number[] = [];
+      let asked = 0;
+      const answer = (which: number): void => {
+        const [at] = unanswered.splice(which % unanswered.length, 1);
+        renewals.renewed(at!, at! + 1);
+      };
+      for (const which of steps) {
+        if (which > 5 && unanswered.length > 0) answer(which);
+        else {
+          unanswered.push(asked);
+          renewals.ask(BigInt(++asked));
+        }
+        assert.equal(renewals.call.written.length, unanswered[0] ?? asked);
+      }
+      while (unanswered.length > 0) answer(unanswered.length - 1);
+      assert.deepEqual(
+        renewals.heard(),
+        Array.from({ length: asked }, (_, at) => `${at + 1} ${at + 1} r1`),
+      );
+    }),
+    { numRuns: 200 },
   );
 });
 

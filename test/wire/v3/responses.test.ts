@@ -17,7 +17,6 @@ import {
   type ResponseOpSchema,
   TxnResponseSchema,
 } from '../../../src/wire/generated/etcdserverpb/kv_pb.ts';
-import { LeaseKeepAliveResponseSchema } from '../../../src/wire/generated/etcdserverpb/lease_pb.ts';
 import { WatchResponseSchema } from '../../../src/wire/generated/etcdserverpb/watch_pb.ts';
 import {
   type Event,
@@ -36,7 +35,6 @@ import {
 } from '../../../src/wire/v3/kv-responses.ts';
 import type { ResponseHeader } from '../../../src/wire/v3/response-header.ts';
 import {
-  encodeLeaseKeepAliveResponse,
   encodeWatchEvents,
   encodeWatchResponse,
   watchEventLength,
@@ -230,22 +228,6 @@ describe('answers are encoded as the generated code does', () => {
         );
         const ours = encodeWatchResponse(writer, top, { ...own, events: encodedEvents });
         same(ours, toBinary(WatchResponseSchema, message));
-      }),
-    );
-  });
-
-  it('lease keep-alive', () => {
-    fc.assert(
-      fc.property(header, int64, safe, (top, id, ttl) => {
-        const message = create(LeaseKeepAliveResponseSchema, {
-          header: topHeader(top),
-          ID: id,
-          TTL: BigInt(ttl),
-        });
-        same(
-          encodeLeaseKeepAliveResponse(writer, top, id, ttl),
-          toBinary(LeaseKeepAliveResponseSchema, message),
-        );
       }),
     );
   });
