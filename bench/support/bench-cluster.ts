@@ -67,6 +67,7 @@ export class BenchCluster {
     return {
       cpuSeconds: usages.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
       residentBytes: usages.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
+      anonymousBytes: usages.reduce((sum, { anonymousBytes }) => sum + anonymousBytes, 0),
     };
   }
 

@@ -1,10 +1,10 @@
 /**
  * The order of numbered keys, made when a scan asks for it:
  *
- *     chunks    [[4 0 9] [2 5] [7 1 3]]   numbers of the ordered ones, in chunks of at most CHUNK_MAX
- *     loose     [6 8]                     new since the last scan, to be ordered by the next
+ *     chunks     [[4 0 9] [2 5] [7 1 3]]   numbers of the arranged ones, in chunks of at most CHUNK_MAX
+ *     arranged   10                        keys from this number on are new since the last scan
  *
- * Keys that come in rising order (revisions) are ordered as they come.
+ * Keys that came in rising order (revisions) are only appended.
  */
 
 /** Keys by their numbers. */
@@ -23,24 +23,12 @@ const NONE = -1;
 export class KeyOrder {
   readonly #keys: OrderedKeys;
   #chunks: number[][] = [];
-  #loose: number[] = [];
-  /** The largest key. */
+  #arranged = 0;
+  /** The largest of the arranged ones. */
   #last = NONE;
 
   constructor(keys: OrderedKeys) {
     this.#keys = keys;
-  }
-
-  /** An entry more. */
-  added(entry: number, key: Uint8Array): void {
-    if (this.#last === NONE || this.#keys.compareKey(this.#last, key) < 0) {
-      this.#last = entry;
-      if (this.#loose.length === 0) {
-        this.#append(entry);
-        return;
-      }
-    }
-    this.#loose.push(entry);
   }
 
   /** Keys >= start (from the first if undefined), in order. */
@@ -70,16 +58,27 @@ export class KeyOrder {
   }
 
   #arrange(): void {
-    const loose = this.#loose;
-    if (loose.length === 0) return;
-    this.#loose = [];
-    if (loose.length * 8 > this.#keys.size) this.#rebuild();
+    const keys = this.#keys;
+    const from = this.#arranged;
+    const to = keys.size;
+    if (from === to) return;
+    this.#arranged = to;
+    const loose: number[] = [];
+    for (let entry = from; entry < to; entry++) {
+      if (this.#last !== NONE && keys.compareKeys(entry, this.#last) < 0) {
+        loose.push(entry);
+        continue;
+      }
+      this.#last = entry;
+      this.#append(entry);
+    }
+    if (loose.length * 8 > to) this.#rebuild();
     else for (const entry of loose) this.#insert(entry);
   }
 
   #rebuild(): void {
     const keys = this.#keys;
-    const all = Array.from({ length: keys.size }, (_, entry) => entry);
+    const all = Array.from({ length: this.#arranged }, (_, entry) => entry);
     all.sort((a, b) => keys.compareKeys(a, b));
     this.#chunks = [];
     for (let i = 0; i < all.length; i += CHUNK_FILL) this.#chunks.push(all.slice(i, i + CHUNK_FILL));

@@ -1,6 +1,7 @@
 /** One stored table: the memtable that takes the writes, those sealed and not committed yet, and what is committed. */
 
 import type { KeyRange, ScanRange, TableChanges, TableReader, Visit } from '../ports/durable-tables.ts';
+import { BoundedReader } from './bounded-reader.ts';
 import type { ShortKeyTable } from './long-keys.ts';
 import { Memtable } from './memtable.ts';
 import { mergedCount, mergedGet, mergedScan } from './merged-table.ts';
@@ -8,6 +9,8 @@ import { mergedCount, mergedGet, mergedScan } from './merged-table.ts';
 export class LayeredTable implements ShortKeyTable {
   readonly #name: string;
   readonly #committed: TableReader;
+  /** The same, for single keys. */
+  readonly #below: BoundedReader;
   readonly #wrote: (bytes: number) => void;
   #active = new Memtable();
   /** Newest first, without the active one. */
@@ -21,6 +24,7 @@ export class LayeredTable implements ShortKeyTable {
   constructor(name: string, committed: TableReader, wrote: (bytes: number) => void) {
     this.#name = name;
     this.#committed = committed;
+    this.#below = new BoundedReader(committed);
     this.#wrote = wrote;
   }
 
@@ -30,7 +34,7 @@ export class LayeredTable implements ShortKeyTable {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return mergedGet(this.#layers, this.#committed, key);
+    return mergedGet(this.#layers, this.#below, key);
   }
 
   scan(range: ScanRange, visit: Visit): void {
@@ -56,7 +60,7 @@ export class LayeredTable implements ShortKeyTable {
   seal(): void {
     if (this.#active.size === 0) return;
     this.#sealed = this.#layers;
-    this.#active = new Memtable();
+    this.#active = new Memtable(Math.min(this.#active.size, SIZE_HINT_MAX));
     this.#layers = [this.#active, ...this.#sealed];
   }
 
@@ -72,15 +76,20 @@ export class LayeredTable implements ShortKeyTable {
     this.#sealed = this.#sealed.slice(0, this.#sealed.length - this.#committing.length);
     this.#layers = [this.#active, ...this.#sealed];
     this.#committing = [];
+    this.#below.changed();
   }
 
   discard(): void {
+    this.#below.changed();
     this.#active = new Memtable();
     this.#sealed = [];
     this.#committing = [];
     this.#layers = [this.#active];
   }
 }
+
+/** A memtable does not begin with more room than this, however large the one before was. */
+const SIZE_HINT_MAX = 20_000;
 
 function checkKey(key: Uint8Array): void {
   if (key.length === 0) throw new Error('a key must not be empty');

@@ -15,12 +15,14 @@ import type { DurableEntries, DurableEntry, KeyPlace } from '../ports/durable-ta
 import { KeyArena, offsetOf } from './key-arena.ts';
 import { KeyOrder, type OrderedKeys } from './key-order.ts';
 
-const FIRST_SLOTS = 64;
+const SLOTS_MIN = 64;
 const NO_SLOTS = new Int32Array(0);
 const NO_NUMBERS = new Uint32Array(0);
 
 export class Memtable implements DurableEntries, OrderedKeys {
   #size = 0;
+  /** How many slots to begin with. */
+  readonly #slotsFirst: number;
   #slots = NO_SLOTS;
   #hashes = NO_SLOTS;
   #addresses = NO_NUMBERS;
@@ -28,6 +30,11 @@ export class Memtable implements DurableEntries, OrderedKeys {
   readonly #values: (Uint8Array | undefined)[] = [];
   readonly #arena = new KeyArena();
   readonly #order = new KeyOrder(this);
+
+  /** @param sizeHint the entries there will be, more or less */
+  constructor(sizeHint = 0) {
+    this.#slotsFirst = Math.max(SLOTS_MIN, 2 ** Math.ceil(Math.log2(sizeHint * 2 + 1)));
+  }
 
   /** Keys written, removed ones among them. */
   get size(): number {
@@ -50,7 +57,6 @@ export class Memtable implements DurableEntries, OrderedKeys {
     this.#addresses[entry] = this.#arena.add(key);
     this.#lengths[entry] = key.length;
     this.#values.push(value);
-    this.#order.added(entry, key);
   }
 
   /** The number of the key's entry; -1 if there is none. `hash`: of the key. */
@@ -127,7 +133,7 @@ export class Memtable implements DurableEntries, OrderedKeys {
   }
 
   #grow(): void {
-    const slots = new Int32Array(Math.max(FIRST_SLOTS, this.#slots.length * 2));
+    const slots = new Int32Array(this.#slots.length === 0 ? this.#slotsFirst : this.#slots.length * 2);
     const mask = slots.length - 1;
     for (let entry = 0; entry < this.#size; entry++) {
       let slot = this.#hashes[entry]! & mask;

@@ -10,7 +10,7 @@ import { hashOf, type Memtable } from './memtable.ts';
 
 export function mergedGet(
   layers: readonly Memtable[],
-  committed: TableReader,
+  committed: Pick<TableReader, 'get'>,
   key: Uint8Array,
 ): Uint8Array | undefined {
   if (key.length === 0) return undefined;

@@ -52,7 +52,8 @@ class WriteBehind implements Backend {
   #timer: Timer | undefined;
   #deferred = false;
   /** Since the last commit began. */
-  #fresh = { operations: 0, bytes: 0 };
+  #freshOperations = 0;
+  #freshBytes = 0;
   #committing: { operations: number; bytes: number; done: Promise<void> } | undefined;
   /** Commits wait while the tables are exchanged. */
   #held = 0;
@@ -93,8 +94,8 @@ class WriteBehind implements Backend {
 
   get uncommitted(): { readonly operations: number; readonly bytes: number } {
     return {
-      operations: this.#fresh.operations + (this.#committing?.operations ?? 0),
-      bytes: this.#fresh.bytes + (this.#committing?.bytes ?? 0),
+      operations: this.#freshOperations + (this.#committing?.operations ?? 0),
+      bytes: this.#freshBytes + (this.#committing?.bytes ?? 0),
     };
   }
 
@@ -111,7 +112,7 @@ class WriteBehind implements Backend {
 
   commit(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#fresh.operations === 0) return this.#committing?.done ?? Promise.resolve();
+    if (this.#freshOperations === 0) return this.#committing?.done ?? Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
       this.#deferCommit();
@@ -195,9 +196,8 @@ class WriteBehind implements Backend {
   }
 
   #wrote(bytes: number): void {
-    const fresh = this.#fresh;
-    fresh.bytes += bytes;
-    if (++fresh.operations === 1) {
+    this.#freshBytes += bytes;
+    if (++this.#freshOperations === 1) {
       this.#timer ??= this.#clock.schedule(this.#policy.intervalMs, () => {
         this.#timer = undefined;
         this.#commitNow();
@@ -205,7 +205,7 @@ class WriteBehind implements Backend {
     }
     if (this.#due) return;
     const { operationsMax, bytesMax } = this.#policy;
-    if (fresh.operations >= operationsMax || fresh.bytes >= bytesMax) this.#deferCommit();
+    if (this.#freshOperations >= operationsMax || this.#freshBytes >= bytesMax) this.#deferCommit();
   }
 
   /** A commit as soon as this turn is over. */
@@ -220,7 +220,7 @@ class WriteBehind implements Backend {
 
   /** Called at the beginning of a turn. */
   #commitNow(): void {
-    if (this.#failure !== undefined || this.#fresh.operations === 0) return;
+    if (this.#failure !== undefined || this.#freshOperations === 0) return;
     if (this.#committing !== undefined || this.#held > 0) {
       this.#due = true;
       return;
@@ -237,8 +237,9 @@ class WriteBehind implements Backend {
       () => this.#committed(epoch, batch),
       (error: Error) => this.#commitFailed(epoch, error),
     );
-    this.#committing = { ...this.#fresh, done };
-    this.#fresh = { operations: 0, bytes: 0 };
+    this.#committing = { operations: this.#freshOperations, bytes: this.#freshBytes, done };
+    this.#freshOperations = 0;
+    this.#freshBytes = 0;
     done.then(
       () => {
         for (const waiter of waiters) waiter.resolve();
@@ -279,7 +280,8 @@ class WriteBehind implements Backend {
     this.#epoch++;
     this.#layers.discard();
     this.#committing = undefined;
-    this.#fresh = { operations: 0, bytes: 0 };
+    this.#freshOperations = 0;
+    this.#freshBytes = 0;
     for (const waiter of this.#waiters.splice(0)) waiter.resolve();
     for (const callback of this.#caughtUp.splice(0)) callback();
   }

@@ -7,7 +7,8 @@
  *     frontier 'u'                        keys from here on have not been counted yet; undefined: all have
  *
  * It is built after opening, in slices; until then the tables count what is beyond the frontier. Invariants: counts follow every key that comes or goes
- * at once; buckets that have grown are cut in slices, too, so that a write never waits for it.
+ * at once; buckets that have grown are cut in slices, too, so that a write never waits for it. A key above all others begins a bucket of its own where the
+ * last one is full: keys that come in rising order never make one to be cut.
  */
 
 import type { BackendTable } from '../../ports/backend.ts';
@@ -28,6 +29,8 @@ export class CountIndex {
   /** First keys of buckets that are to be cut. */
   #grown: Uint8Array[] = [];
   #onWork: () => void = () => {};
+  /** No key is above; undefined: not known. */
+  #last: Uint8Array | undefined;
   /** Neighbouring keys come and go together. */
   #lastBucket = 0;
 
@@ -53,6 +56,7 @@ export class CountIndex {
     this.#counts = [0];
     this.#frontier = LOWEST;
     this.#grown = [];
+    this.#last = undefined;
     this.#lastBucket = 0;
     this.#onWork();
   }
@@ -67,13 +71,26 @@ export class CountIndex {
   /** The key is in the table now and was not before. */
   added(key: Uint8Array): void {
     if (this.#isBeyond(key)) return;
+    const isLast = this.#raiseLast(key);
     const bucket = this.#bucketOf(key);
     const count = this.#counts[bucket]! + 1;
+    if (isLast && count > this.#bucketKeys) {
+      this.#fences.push(key.slice());
+      this.#counts.push(1);
+      return;
+    }
     this.#counts[bucket] = count;
     if (count === this.#bucketKeys * GROWN) {
       this.#grown.push(this.#fences[bucket]!);
       if (this.isComplete && this.#grown.length === 1) this.#onWork();
     }
+  }
+
+  /** True if the key is above all that were here before. */
+  #raiseLast(key: Uint8Array): boolean {
+    if (this.#last === undefined || compareBytes(key, this.#last) <= 0) return false;
+    this.#last = key;
+    return true;
   }
 
   /** The key was in the table and is not any more. */
@@ -149,10 +166,21 @@ export class CountIndex {
     const last = this.#fences.length - 1;
     const pieces = this.#pieces(frontier, undefined);
     this.#frontier = pieces.next;
+    if (pieces.next === undefined) this.#last = this.#lastKey();
     if (frontier.length === 0) this.#counts[last] = pieces.counts.shift() ?? 0;
     const firstNew = frontier.length === 0 ? 1 : 0;
     this.#fences.push(...pieces.fences.slice(firstNew));
     this.#counts.push(...pieces.counts);
+  }
+
+  /** Empty if there is none. */
+  #lastKey(): Uint8Array {
+    let last: Uint8Array = LOWEST;
+    this.#current.scan({ reverse: true }, (key) => {
+      last = key.slice();
+      return false;
+    });
+    return last;
   }
 
   /** Cuts a bucket that has grown. */
