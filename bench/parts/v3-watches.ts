@@ -1,50 +1,72 @@
-/** Ten thousand watchers, of one key and of ten thousand: events delivered a second, and how long one is under way. */
+/**
+ * Ten thousand watches, of one key and of ten thousand: events delivered a second, and how long one is under way. The clients are processes of
+ * their own that do little, and both programs are warm before anything is measured, so that the figures are the servers'.
+ */
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { WatchRequestSchema, WatchResponseSchema } from '../../src/wire/generated/etcdserverpb/watch_pb.ts';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { BenchCluster } from '../support/bench-cluster.ts';
 import type { Comparison } from '../support/comparison.ts';
-import { GrpcClient, type GrpcStream } from '../support/grpc-client.ts';
-import { keyOf, putMessage } from '../support/v3-messages.ts';
+import type { WatchAnswer, WatchOrder } from '../support/watch-client.ts';
 
-const WATCHERS = 10_000;
+const WATCHES = 10_000;
 const STREAMS = 20;
+
+interface Case {
+  readonly what: string;
+  readonly keys: number;
+  readonly samples: number;
+  /** Before anything is measured: puts one after the other, and at once. */
+  readonly warmUp: number;
+  readonly puts: number;
+  readonly putsUnderWay: number;
+}
 
 interface Figures {
   readonly eventsPerSecond: number;
-  readonly delayMs: number;
   readonly cpuPerEventUs: number;
+  readonly delayMs: number;
+  readonly delayP99Ms: number;
 }
 
 export async function v3Watches(bench: Comparison): Promise<void> {
-  const cases: readonly (readonly [string, boolean, number])[] = [
-    ['v3, 10,000 watchers on one key', true, bench.quick ? 20 : 100],
-    ['v3, 10,000 watchers on 10,000 keys', false, bench.quick ? 20_000 : 60_000],
+  const { quick } = bench;
+  const cases: readonly Case[] = [
+    {
+      what: 'v3, 10,000 watchers on one key',
+      keys: 1,
+      samples: quick ? 100 : 300,
+      warmUp: 50,
+      puts: quick ? 100 : 300,
+      putsUnderWay: 4,
+    },
+    {
+      what: 'v3, 10,000 watchers on 10,000 keys',
+      keys: WATCHES,
+      samples: quick ? 2000 : 5000,
+      warmUp: 1000,
+      puts: quick ? 30_000 : 100_000,
+      putsUnderWay: 64,
+    },
   ];
-  for (const [what, onOneKey, puts] of cases) {
+  for (const each of cases) {
     const figures: Figures[] = [];
     for (const program of bench.programs) {
-      bench.say(`${what}: ${program.name}`);
+      bench.say(`${each.what}: ${program.name}`);
       const cluster = await BenchCluster.start(program, 1);
       try {
-        figures.push(await measure(cluster, onOneKey, puts));
+        figures.push(await measure(cluster, each));
       } finally {
         await cluster.end();
       }
     }
     const pair = (of: (each: Figures) => number): number[] => figures.map(of);
     bench.addRow(
-      what,
+      each.what,
       'events/s',
       'more',
       pair((f) => f.eventsPerSecond),
       1,
-    );
-    bench.addRow(
-      '  delay of a single event to the last watcher',
-      'ms',
-      'less',
-      pair((f) => f.delayMs),
     );
     bench.addRow(
       '  CPU per event',
@@ -52,75 +74,69 @@ export async function v3Watches(bench: Comparison): Promise<void> {
       'less',
       pair((f) => f.cpuPerEventUs),
     );
+    bench.addRow(
+      `  delay of a single event${each.keys === 1 ? ' to the last watcher' : ''}`,
+      'ms',
+      'less',
+      pair((f) => f.delayMs),
+      1,
+    );
+    bench.addRow(
+      '  p99 of that',
+      'ms',
+      'less',
+      pair((f) => f.delayP99Ms),
+    );
   }
 }
 
-async function measure(cluster: BenchCluster, onOneKey: boolean, puts: number): Promise<Figures> {
-  const { port } = cluster;
-  const watchers = await GrpcClient.connect(port);
-  let created = 0;
-  let events = 0;
-  let look = (): void => {};
-  const streams: GrpcStream[] = [];
-  for (let i = 0; i < STREAMS; i++) {
-    streams.push(
-      watchers.stream('/etcdserverpb.Watch/Watch', (message) => {
-        const response = fromBinary(WatchResponseSchema, message);
-        if (response.created) created++;
-        events += response.events.length;
-        look();
-      }),
-    );
-  }
-  const until = (condition: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      look = () => {
-        if (condition()) resolve();
-      };
-      look();
-    });
-  for (let i = 0; i < WATCHERS; i++) {
-    const createRequest = { key: keyOf(onOneKey ? 0 : i) };
-    const request = create(WatchRequestSchema, {
-      requestUnion: { case: 'createRequest', value: createRequest },
-    });
-    streams[i % STREAMS]!.send(toBinary(WatchRequestSchema, request));
-  }
-  await until(() => created === WATCHERS);
+async function measure(
+  cluster: BenchCluster,
+  { keys, samples, warmUp, puts, putsUnderWay }: Case,
+): Promise<Figures> {
+  const client = new WatchClientProcess();
+  try {
+    const { port } = cluster;
+    const eventsPerPut = WATCHES / keys;
+    await client.ask({ do: 'watch', port, watches: WATCHES, keys, streams: STREAMS });
+    await client.ask({ do: 'put', puts: warmUp, underWay: putsUnderWay, eventsPerPut });
+    await client.ask({ do: 'delay', samples: warmUp, eventsPerPut });
+    const { delaysMs } = await client.ask({ do: 'delay', samples, eventsPerPut });
+    const sorted = [...delaysMs].sort((a, b) => a - b);
 
-  const writer = await GrpcClient.connect(port);
-  const put = (number: number) => writer.unary('/etcdserverpb.KV/Put', putMessage(number));
-  const perPut = onOneKey ? WATCHERS : 1;
-  const delays: number[] = [];
-  for (let i = 0; i < 20; i++) {
-    const before = events;
-    const began = performance.now();
-    void put(0);
-    await until(() => events >= before + perPut);
-    delays.push(performance.now() - began);
+    const before = cluster.usage();
+    const { tookMs } = await client.ask({ do: 'put', puts, underWay: putsUnderWay, eventsPerPut });
+    const events = puts * eventsPerPut;
+    const cpuSeconds = cluster.usage().cpuSeconds - before.cpuSeconds;
+    return {
+      eventsPerSecond: (events / tookMs) * 1000,
+      cpuPerEventUs: (cpuSeconds * 1e6) / events,
+      delayMs: sorted[sorted.length >> 1]!,
+      delayP99Ms: sorted[Math.floor(sorted.length * 0.99)]!,
+    };
+  } finally {
+    client.end();
   }
-  delays.sort((a, b) => a - b);
+}
 
-  const before = events;
-  const usage = cluster.usage();
-  const began = performance.now();
-  let next = 0;
-  const work = async (): Promise<void> => {
-    while (next < puts) await put(onOneKey ? 0 : next++ % WATCHERS);
-  };
-  const one = async (): Promise<void> => {
-    while (next++ < puts) await put(0);
-  };
-  const writers = Array.from({ length: onOneKey ? 4 : 64 }, () => (onOneKey ? one() : work()));
-  await Promise.all([...writers, until(() => events >= before + puts * perPut)]);
-  const seconds = (performance.now() - began) / 1000;
-  const delivered = events - before;
-  const cpuSeconds = cluster.usage().cpuSeconds - usage.cpuSeconds;
-  watchers.close();
-  writer.close();
-  return {
-    eventsPerSecond: delivered / seconds,
-    delayMs: delays[delays.length >> 1]!,
-    cpuPerEventUs: (cpuSeconds * 1e6) / delivered,
-  };
+class WatchClientProcess {
+  readonly #process: ChildProcess;
+
+  constructor() {
+    const file = new URL('../support/watch-client.ts', import.meta.url);
+    this.#process = fork(file, { execArgv: ['--import', 'tsx'] });
+  }
+
+  async ask(order: WatchOrder): Promise<WatchAnswer> {
+    this.#process.send(order);
+    const [answer] = await Promise.race([
+      once(this.#process, 'message'),
+      once(this.#process, 'exit').then(() => Promise.reject(new Error('the client of the watches failed'))),
+    ]);
+    return answer as WatchAnswer;
+  }
+
+  end(): void {
+    this.#process.disconnect();
+  }
 }

@@ -7,7 +7,7 @@
  *
  * Invariants: the live cohort stands at least where every other one does; cohorts behind are sorted by position and none overtakes another: when one
  * arrives where the next one stands, they become one. Nothing is kept for a paused watch but the revision to go on from. Sinks are
- * called from `turn` alone.
+ * called from `turn` and `deliverNew` alone.
  *
  * A cohort reads what the log holds from there, older things from the store's history. Watchers with similar starts form one cohort; "similar" is wider
  * the further they are behind, so that there are few cohorts and nobody's way grows by much.
@@ -41,6 +41,8 @@ const TURN_WORK = 3000;
 const READ_BYTES = 128 * 1024;
 /** Work after which others have a go within a turn. */
 const STEP_WORK = 1000;
+/** Work that may be done at once where a revision is made. */
+const NEW_WORK = 500;
 const SIMILAR_REVISIONS = 1000;
 /** Or this part of the way that is left. */
 const SIMILAR_PART = 1 / 8;
@@ -133,6 +135,19 @@ class StoreWatchHub implements WatchHub, WatcherOwner {
     this.#live = new Cohort(end, this.#prevKvOf);
     this.#behind.push(live);
     this.#wake();
+  }
+
+  deliverNew(): void {
+    const live = this.#live;
+    // What has to be read from history first is not new any more.
+    if (this.#isTurning || live.position < this.#log.start) return;
+    this.#isTurning = true;
+    try {
+      this.#step(live, NEW_WORK);
+    } finally {
+      // Whoever was told of work still owes a turn, which may find none.
+      this.#isTurning = false;
+    }
   }
 
   turn(): boolean {

@@ -59,6 +59,11 @@ export interface WatchHub {
   append(events: RevisionEvents): void;
   /** A slice of delivery (well below 10 ms); true while more is left. */
   turn(): boolean;
+  /**
+   * Delivers what is new to watches that are up to date, as far as that takes no longer than a fraction of a millisecond: called where revisions
+   * were appended, it lets their events leave with the answers to who made them. The rest is for `turn`.
+   */
+  deliverNew(): void;
   /** Called when `turn` has work again. */
   onWork(callback: () => void): void;
   /** Highest revision that has been offered to every synced watcher. */

@@ -426,6 +426,26 @@ describe('back-pressure', () => {
     await server.listener.close();
   });
 
+  test('who was told to wait is told to go on, though another producer of the stream has written meanwhile', async () => {
+    const server = await serveHttp2({ limits: { pendingOutputBytes: 10_000 } });
+    const client = await Http2Client.connect(server.port, [Setting.initialWindowSize, 0]);
+    client.send(headers(1, grpcFields('/t.T/Open'), 0));
+    await turnsUntil(() => server.streams.length === 1);
+    const stream = server.streams[0]!;
+    let drains = 0;
+    stream.onDrain(() => drains++);
+    assert.equal(stream.write(Buffer.alloc(19_995)), false);
+    client.send(windowUpdate(1, 15_000), ping());
+    await client.frame(({ type }) => type === FrameType.ping);
+    assert.equal(stream.pendingBytes, 5_000);
+    assert.equal(stream.write(Buffer.from('more')), false);
+    client.send(windowUpdate(1, 100_000));
+    await turnsUntil(() => stream.pendingBytes === 0);
+    assert.equal(drains, 1);
+    client.destroy();
+    await server.listener.close();
+  });
+
   test('a producer that does not listen is cut off', async () => {
     const server = await serveHttp2({
       limits: { pendingOutputBytes: 1_000, pendingOutputBytesMax: 100_000 },

@@ -298,13 +298,19 @@ describe('answers', () => {
     assert.equal(stream!.write('x'.repeat(5_000)), true);
     assert.equal(stream!.write('x'.repeat(10_000)), false);
     assert.equal(stream!.pendingBytes, 80_000 - 65_535);
+    // Still so for another piece while the queue is shorter, but not short.
     client.send(
       frame(FrameType.windowUpdate, 0, 0, Buffer.from([0, 1, 0, 0])),
-      frame(FrameType.windowUpdate, 0, 1, Buffer.from([0, 1, 0, 0])),
+      frame(FrameType.windowUpdate, 0, 1, Buffer.from([0, 0, 0x20, 0])),
     );
-    await turnsUntil(() => drains === 1);
+    await turnsUntil(() => stream!.pendingBytes === 80_000 - 65_535 - 8192);
+    assert.equal(stream!.write('x'), false);
+    assert.equal(drains, 0);
+    client.send(frame(FrameType.windowUpdate, 0, 1, Buffer.from([0, 1, 0, 0])));
+    await turnsUntil(() => stream!.pendingBytes === 0);
+    assert.equal(drains, 1);
     stream!.end();
-    assert.equal((await client.answer(1)).body.length, 80_000);
+    assert.equal((await client.answer(1)).body.length, 80_001);
     client.destroy();
     await other.close();
   });

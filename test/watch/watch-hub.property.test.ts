@@ -14,7 +14,7 @@ import { RealStore } from './real-store.ts';
 type Step =
   | { readonly kind: 'write'; readonly writes: readonly Write[] }
   | { readonly kind: 'watch'; readonly request: WatchRequest; readonly habit: Habit }
-  | { readonly kind: 'turn' }
+  | { readonly kind: 'turn' | 'deliver-new' }
   | { readonly kind: 'resume' | 'cancel'; readonly which: number }
   | { readonly kind: 'compact'; readonly behind: number }
   | {
@@ -58,6 +58,7 @@ const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('write'), writes }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('watch'), request, habit }) },
   { weight: 6, arbitrary: fc.constant({ kind: 'turn' }) },
+  { weight: 3, arbitrary: fc.constant({ kind: 'deliver-new' }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -138,6 +139,9 @@ class World {
         break;
       case 'turn':
         this.turn();
+        break;
+      case 'deliver-new':
+        this.hub.deliverNew();
         break;
       case 'resume':
         this.watchers[step.which]?.resume();

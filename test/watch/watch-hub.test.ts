@@ -61,6 +61,39 @@ test('watches of one kind share one array of events', () => {
   assert.equal(a.sink.calls[0]!.events[0], other.sink.calls[0]!.events[0]);
 });
 
+test('what is new is delivered at once, a part of it where many watch', () => {
+  const { write, watch, hub, rest } = worldOf();
+  const few = watch(watchOf('few'));
+  const many = Array.from({ length: 10_000 }, () => watch(watchOf('many')).sink);
+  write('few');
+  hub.deliverNew();
+  assert.deepEqual(few.sink.revisions, [2]);
+  assert.equal(few.watch.synced, true);
+
+  write('many');
+  hub.deliverNew();
+  const calls = (): number => many.reduce((sum, sink) => sum + sink.calls.length, 0);
+  assert(calls() > 0 && calls() <= 1000, `${calls()} deliveries at once`);
+  write('few');
+  hub.deliverNew();
+  rest();
+  assert.equal(calls(), 10_000);
+  assert.deepEqual(few.sink.revisions, [2, 4]);
+});
+
+test('what has to be read from history is not delivered at once, nor anything before it', () => {
+  const { write, watch, hub, rest } = worldOf({ logEventsMax: 2 });
+  const { sink } = watch(watchOf('k'));
+  const past = watch(watchOf('k', '', { startRevision: 2 }));
+  write('k', 3);
+  hub.deliverNew();
+  assert.deepEqual(sink.revisions, []);
+  assert.deepEqual(past.sink.revisions, []);
+  rest();
+  assert.deepEqual(sink.revisions, [2, 3, 4]);
+  assert.deepEqual(past.sink.revisions, [2, 3, 4]);
+});
+
 test('ten thousand watches of one key are served in bounded turns, then once more for all that came meanwhile', () => {
   const { write, watch, hub } = worldOf({ turnWork: 1000 });
   const sinks = Array.from({ length: 10_000 }, () => watch(watchOf('k')).sink);

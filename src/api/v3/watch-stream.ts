@@ -50,6 +50,8 @@ export class WatchStream {
   #notes: Timer | undefined;
   #progress: Timer | undefined;
   #ended = false;
+  /** The client has to take something before more is written for its watches. */
+  #isFull = false;
 
   constructor(call: GrpcStreamCall, context: RpcContext, options: WatchServiceOptions) {
     this.#call = call;
@@ -106,6 +108,7 @@ export class WatchStream {
       },
       {
         events: (events, revision) => this.#send(mine, events, revision),
+        hasRoom: () => this.#hasRoomFor(mine),
         compacted: (compactRevision) => this.#compacted(mine, compactRevision),
       },
     );
@@ -156,6 +159,12 @@ export class WatchStream {
     this.#paused.delete(mine);
   }
 
+  /** All watches share what may wait for the client. */
+  #hasRoomFor(mine: StreamWatch): boolean {
+    if (this.#isFull) this.#paused.add(mine);
+    return !this.#isFull;
+  }
+
   /** False: the client is slow. */
   #send(mine: StreamWatch, events: readonly WatchEvent[], revision: number): boolean {
     if (events.length === 0) return true;
@@ -193,10 +202,13 @@ export class WatchStream {
 
   #write(revision: number, fields: WatchResponseFields): boolean {
     const { writer } = this.#context;
-    return this.#call.write(encodeWatchResponse(writer, this.#context.header(revision), fields));
+    if (this.#call.write(encodeWatchResponse(writer, this.#context.header(revision), fields))) return true;
+    this.#isFull = true;
+    return false;
   }
 
   #drained(): void {
+    this.#isFull = false;
     const paused = [...this.#paused];
     this.#paused.clear();
     for (const { watch } of paused) watch.resume();

@@ -294,7 +294,8 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
       return false;
     }
     this.enqueueMessage([message]);
-    this.full = this.queuedBytes > pendingOutputBytes || (this.queuedBytes > 0 && output.overfull);
+    // Once full it is so until `drained` was called: whoever was told to wait may be another than this one.
+    this.full ||= this.queuedBytes > pendingOutputBytes || (this.queuedBytes > 0 && output.overfull);
     return !this.full;
   }
 

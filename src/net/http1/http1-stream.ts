@@ -53,7 +53,8 @@ export class Http1Stream implements HttpStream {
       exchange.socket.destroy();
       return false;
     }
-    this.full = pending > limits.pendingOutputBytes;
+    // Once full it is so until `drained` was called: whoever was told to wait may be another than this one.
+    this.full ||= pending > limits.pendingOutputBytes;
     return !this.full;
   }
 

@@ -31,7 +31,8 @@ export class Http2BodyStream implements HttpStream {
       exchange.resetBy(ErrorCode.enhanceYourCalm);
       return false;
     }
-    exchange.full = pending > pendingOutputBytes || (pending > 0 && exchange.isOverfull);
+    // Once full it is so until `drained` was called: whoever was told to wait may be another than this one.
+    exchange.full ||= pending > pendingOutputBytes || (pending > 0 && exchange.isOverfull);
     return !exchange.full;
   }
 
