@@ -33,6 +33,7 @@ import { nodeRandom } from '../platform/node-random.ts';
 import type { AdjustableLog } from '../platform/pino-log.ts';
 import { withoutSync } from '../platform/unsynced-disk.ts';
 import { openMember } from '../server/bootstrap/open-member.ts';
+import { findEtcdDatabase } from '../server/bootstrap/take-over.ts';
 import { Server } from '../server/server.ts';
 import type { StopReason } from '../server/server-parts.ts';
 import { dataLayout, lockDataDirectory } from '../wal/data-directory.ts';
@@ -138,6 +139,7 @@ class Run {
         disk,
         layout,
         backend,
+        etcdDatabase: await findEtcdDatabase(disk, layout),
         probe,
         clock: nodeClock,
         random: nodeRandom,

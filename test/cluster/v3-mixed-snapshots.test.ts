@@ -7,7 +7,6 @@
  */
 
 import assert from 'node:assert/strict';
-import { Agent, request as httpRequest } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { hashKv } from '../../chaos/v3/hash-kv.ts';
 import { closeConnections } from '../store/mvcc/etcd-gateway.ts';
@@ -17,6 +16,7 @@ import { etcd, isFullLength, type Program, underTest } from '../support/program.
 import { testRandom } from '../support/seeded-random.ts';
 import { until } from '../support/until.ts';
 import { expectStatus } from '../support/v2-client.ts';
+import { fillLog } from './fill-log.ts';
 import { moveLeader } from './move-leader.ts';
 import { callGateway } from './v3-gateway.ts';
 import { V3History } from './v3-history.ts';
@@ -40,29 +40,6 @@ const installed = {
   quorate: 'installed a snapshot from the leader',
   etcd: /applied snapshot|finished applying incoming snapshot/,
 };
-
-/** Entries of the log that change nothing, so that their order does not matter either. */
-async function fillLog({ clientUrl }: ClusterMember, entries: number): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
-  const body = JSON.stringify({ key: Buffer.from('there is no such key').toString('base64') });
-  const deleteNothing = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const outgoing = httpRequest(`${clientUrl}/v3/kv/deleterange`, { method: 'POST', agent }, (answer) => {
-        answer.resume();
-        answer.on('end', () =>
-          answer.statusCode === 200 ? resolve() : reject(new Error(`status ${answer.statusCode}`)),
-        );
-      });
-      outgoing.on('error', reject);
-      outgoing.end(body);
-    });
-  let left = entries;
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) await deleteNothing();
-  };
-  await Promise.all(Array.from({ length: 32 }, worker));
-  agent.destroy();
-}
 
 async function writeTree({ client }: ClusterMember, round: string): Promise<void> {
   for (let i = 0; i < 4; i++) expectStatus(await client.put(`/${round}/${i}`, { value: `中 ${i}` }), 201);

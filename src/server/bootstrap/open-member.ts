@@ -38,6 +38,7 @@ import {
   membersOfNewCluster,
   type NamedUrls,
 } from './initial-members.ts';
+import { refuseWithoutLog, takeOver } from './take-over.ts';
 
 /** Clients' keys in the tree. */
 const KEYS_NAMESPACE = '/1';
@@ -69,6 +70,8 @@ export interface Surroundings {
   readonly layout: DataLayout;
   /** The v3 state on disk. */
   readonly backend: Backend;
+  /** What an etcd has left in the directory, if it has; see take-over.ts. */
+  readonly etcdDatabase?: string | undefined;
   readonly probe: ClusterProbe;
   readonly clock: Clock;
   readonly random: Random;
@@ -96,7 +99,7 @@ export async function openMember(
   settings: MemberSettings,
   surroundings: Surroundings,
 ): Promise<OpenedMember> {
-  const { disk, layout, backend } = surroundings;
+  const { disk, layout, backend, etcdDatabase } = surroundings;
   const { minLeaseTtlSeconds, leaseCheckpointIntervalMs } = settings;
   const v3 = new V3State(backend, {
     minLeaseTtlSeconds,
@@ -106,7 +109,7 @@ export async function openMember(
   if (await walExists(disk, layout.wal)) {
     opened = await openNewest(disk, layout, walOptions(surroundings));
     if (settings.forceNewCluster || !isUnborn(opened)) return restart(settings, surroundings, opened, v3);
-  }
+  } else if (etcdDatabase !== undefined) refuseWithoutLog(etcdDatabase, layout);
   refuseForeignState(v3, layout);
   return settings.initialClusterState === 'new'
     ? found(settings, surroundings, opened, v3)
@@ -183,7 +186,7 @@ async function restart(
   opened: OpenedLog,
   v3: V3State,
 ): Promise<OpenedMember> {
-  const { log, layout } = surroundings;
+  const { log, layout, etcdDatabase } = surroundings;
   const { wal, metadata, snapshot } = opened;
   let { hardState, entries } = opened;
   const self = metadata.memberId;
@@ -194,6 +197,7 @@ async function restart(
     cluster.recover();
   }
   const start = snapshot?.metadata ?? EMPTY_STATE.snapshot;
+  if (etcdDatabase !== undefined) await takeOver(etcdDatabase, surroundings, v3, start);
   if (v3.kv.appliedIndex < start.index) {
     throw new BootstrapError(
       `the v3 state in ${layout.state} ends at index ${v3.kv.appliedIndex} of the log, but the log begins after ${start.index}: the two are not of the same ` +

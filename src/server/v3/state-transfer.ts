@@ -28,10 +28,10 @@ export class StateTransfer {
     this.#parts = parts;
   }
 
-  /** Our own form, of the moment at which it begins to be read; nothing is held before. */
-  stream(): AsyncIterable<Uint8Array> {
+  /** Our own form, of the moment at which its first piece is asked for: a stream that is returned unread never held a view. */
+  async *stream(): AsyncGenerator<Uint8Array> {
     const { state, clock } = this.#parts;
-    return { [Symbol.asyncIterator]: () => encodeState(state.backend.viewNow(), clock) };
+    yield* encodeState(state.backend.viewNow(), clock);
   }
 
   /** etcd's form, of now, when this entry was applied last. Holds a view until it is read to its end or returned. */
