@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,8 +33,10 @@ function requireNode() {
   process.exit(1);
 }
 
-/** npm leaves a copy of the lockfile it installed from; it is as new as the last install. */
+/** npm leaves a copy of the lockfile it installed from; it is as new as the last install. A link leads to what another checkout keeps: npm would empty it. */
 function isInstalled() {
+  const modules = lstatSync(join(checkout, 'node_modules'), { throwIfNoEntry: false });
+  if (modules?.isSymbolicLink()) return true;
   const installed = join(checkout, 'node_modules', '.package-lock.json');
   return existsSync(installed) && isNewer(installed, join(checkout, 'package-lock.json'));
 }

@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { run } from 'node:test';
+import { run, type TestsStream } from 'node:test';
 import { inspect } from 'node:util';
 import { checkout } from './prepare-checkout.mjs';
 
@@ -11,6 +11,11 @@ interface FileTally {
   failed: number;
   skipped: number;
   durationMs: number;
+}
+
+interface Lane {
+  readonly files: string[];
+  readonly concurrency: number;
 }
 
 interface Skipped {
@@ -46,41 +51,58 @@ function tallyOf(file: string | undefined): FileTally {
   return tally;
 }
 
-const stream = run({
-  files,
-  concurrency: Number(process.env['QUORATE_TEST_JOBS'] ?? '2'),
-  timeout: isFull ? 3_600_000 : 600_000,
-});
-stream.on('test:pass', (event) => {
-  const tally = tallyOf(event.file);
-  if (event.nesting === 0) tally.durationMs += event.details.duration_ms;
-  if (event.details.type === 'suite' && event.skip === undefined) return;
-  if (event.skip !== undefined && event.skip !== false) {
-    tally.skipped++;
-    skipped.push({ test: event.name, reason: event.skip === true ? 'no reason given' : String(event.skip) });
-    return;
-  }
-  tally.passed++;
-});
-stream.on('test:fail', (event) => {
-  const tally = tallyOf(event.file);
-  if (event.nesting === 0) tally.durationMs += event.details.duration_ms;
-  const error: Error & { readonly failureType?: string } = event.details.error;
-  // The tests inside have said so themselves.
-  if (error.failureType === 'subtestsFailed') return;
-  tally.failed++;
-  const cause = error.cause ?? error;
-  const where = event.file === undefined ? '' : ` (${relative(checkout, event.file)})`;
-  const title = `FAILED ${event.name}${where}`;
-  failures.push(`${title}\n${inspect(cause, { depth: 6 })}`);
-  console.log(title);
-});
-stream.on('test:stderr', (event) => process.stderr.write(event.message));
-stream.on('test:diagnostic', (event) => {
-  if (event.nesting > 0 || /^seed /.test(event.message)) console.log(`  ${event.message}`);
-});
-stream.on('end', report);
-stream.resume();
+const jobs = Number(process.env['QUORATE_TEST_JOBS'] ?? '2');
+const timeout = isFull ? 3_600_000 : 600_000;
+/** Members as processes wait for one another most of the time: they have a lane of their own beside the others. */
+const isOfProcesses = (path: string): boolean =>
+  /^test[/\\](?:chaos|cluster)[/\\]/.test(relative(checkout, path));
+const lanes: readonly Lane[] =
+  jobs > 1
+    ? [
+        { files: files.filter((path) => !isOfProcesses(path)), concurrency: jobs },
+        { files: files.filter(isOfProcesses), concurrency: 1 },
+      ].filter((lane) => lane.files.length > 0)
+    : [{ files, concurrency: 1 }];
+let lanesAtWork = lanes.length;
+for (const lane of lanes) follow(run({ ...lane, timeout }));
+
+function follow(stream: TestsStream): void {
+  stream.on('test:pass', (event) => {
+    const tally = tallyOf(event.file);
+    if (event.nesting === 0) tally.durationMs += event.details.duration_ms;
+    if (event.details.type === 'suite' && event.skip === undefined) return;
+    if (event.skip !== undefined && event.skip !== false) {
+      tally.skipped++;
+      skipped.push({
+        test: event.name,
+        reason: event.skip === true ? 'no reason given' : String(event.skip),
+      });
+      return;
+    }
+    tally.passed++;
+  });
+  stream.on('test:fail', (event) => {
+    const tally = tallyOf(event.file);
+    if (event.nesting === 0) tally.durationMs += event.details.duration_ms;
+    const error: Error & { readonly failureType?: string } = event.details.error;
+    // The tests inside have said so themselves.
+    if (error.failureType === 'subtestsFailed') return;
+    tally.failed++;
+    const cause = error.cause ?? error;
+    const where = event.file === undefined ? '' : ` (${relative(checkout, event.file)})`;
+    const title = `FAILED ${event.name}${where}`;
+    failures.push(`${title}\n${inspect(cause, { depth: 6 })}`);
+    console.log(title);
+  });
+  stream.on('test:stderr', (event) => process.stderr.write(event.message));
+  stream.on('test:diagnostic', (event) => {
+    if (event.nesting > 0 || /^seed /.test(event.message)) console.log(`  ${event.message}`);
+  });
+  stream.on('end', () => {
+    if (--lanesAtWork === 0) report();
+  });
+  stream.resume();
+}
 
 function report(): void {
   let passed = 0;

@@ -4,7 +4,7 @@
  *
  *   QUORATE_FULL=1         tests at their full length
  *   QUORATE_REQUIRE_ALL=1  a skipped test is a failure
- *   QUORATE_TEST_JOBS=n    test files at a time; default 2
+ *   QUORATE_TEST_JOBS=n    test files at a time, and beside them one of those that start members as processes; default 2. 1: one of all
  */
 
 import { spawnSync } from 'node:child_process';

@@ -128,8 +128,9 @@ export class EtcdGateway {
   }
 }
 
+/** Those that nothing is asked on: what they lead to may be another process by now. */
 export function closeConnections(): void {
-  agent.destroy();
+  for (const idle of Object.values(agent.freeSockets)) for (const socket of idle ?? []) socket.destroy();
 }
 
 function base64(bytes: Uint8Array): string {
