@@ -6,16 +6,15 @@ import type { Clock } from '../../ports/clock.ts';
 import type { SnapshotForm } from '../../ports/peer-network.ts';
 import type { RaftNode } from '../../raft/node.ts';
 import type { SnapshotMetadata } from '../../raft/types.ts';
-import type { Cluster } from '../membership/cluster.ts';
 import type { PassingFiles } from '../passing-files.ts';
 import { openEtcdState } from './etcd-state.ts';
-import { databaseFile } from './snapshot-file.ts';
+import { databaseFile, type SnapshotContent } from './snapshot-file.ts';
 import { decodeState, encodeState } from './state-stream.ts';
 import type { V3State } from './v3-state.ts';
 
 export interface StateTransferParts {
   readonly state: V3State;
-  readonly cluster: Cluster;
+  readonly cluster: SnapshotContent['cluster'];
   readonly raft: Pick<RaftNode, 'configuration'>;
   readonly clock: Clock;
   readonly files: PassingFiles;
