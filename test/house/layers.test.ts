@@ -89,7 +89,7 @@ const impure =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bset(?:Timeout|Interval|Immediate)\(|\bperformance\./;
 
 /** Synchronous state machines. */
-const synchronous = new Set(['linearizability', 'bbolt', 'raft', 'store', 'lease', 'watch', 'wire']);
+const synchronous = new Set(['linearizability', 'raft', 'store', 'lease', 'watch', 'wire']);
 
 const files = sourceFiles();
 

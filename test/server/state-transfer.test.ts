@@ -40,7 +40,7 @@ async function openTransfer(): Promise<Member> {
     };
   };
   const state = new V3State(backend, { minLeaseTtlSeconds: 1 });
-  const disk = createMemoryDisk({ random, clock });
+  const disk = createMemoryDisk({ random });
   await disk.makeDirectory('/data');
   const transfer = new StateTransfer({
     state,
