@@ -61,6 +61,11 @@ export class BenchCluster {
     return this.members[this.#leader]!.clientPort;
   }
 
+  /** Of a member that followed at the start. */
+  get followerPort(): number {
+    return this.members.find((_, at) => at !== this.#leader)!.clientPort;
+  }
+
   /** Of all members together. */
   usage(): Usage {
     const usages = this.members.map(({ process }) => usageOf(process.pid));

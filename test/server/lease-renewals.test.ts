@@ -111,9 +111,9 @@ describe('renewals at the leader', () => {
         clock: world.clock,
         awaitReadIndex: (done) => done(serverError('stopped')),
         readQuestions: () => 0,
-        propose: assert.fail,
+        propose: () => assert.fail(),
       },
-      { notPrimary: assert.fail, late: assert.fail },
+      { notPrimary: () => assert.fail(), late: () => assert.fail() },
     );
     stopped.add(world.renewal(1n));
     stopped.add(world.renewal(1n));
@@ -162,6 +162,31 @@ describe('renewals at the leader', () => {
     world.lessor.revoke(3n);
     world.proposed[0]!.done({ ok: true, value: { kind: 'none', revision: 1 } });
     assert.deepEqual(world.hear(), ['1 600', '3 0', '1 600']);
+  });
+
+  it('do not hold the event loop, however many come in one turn', async () => {
+    const world = new World();
+    const count = 1_000;
+    const turns: number[] = [];
+    let answered = 0;
+    const done = new Promise<void>((resolve) => {
+      for (let id = 1; id <= count; id++) {
+        world.lessor.grant(BigInt(id), TTL, world.clock.monotonicMs());
+        const renewed = (ttl: number): void => {
+          assert.equal(ttl, TTL);
+          answered++;
+          assert.equal(answered, id, 'in order');
+          if (answered % 100 === 0) world.clock.advance(4);
+          if (answered === count) resolve();
+        };
+        world.renewals.add({ id: BigInt(id), renewed, failed: ({ code }) => assert.fail(code) });
+      }
+    });
+    world.reads[0]!(undefined);
+    turns.push(answered);
+    await done;
+    // Looks at the clock after 256, 512, ...; more than 8 ms have passed at 512.
+    assert.deepEqual(turns, [512]);
   });
 
   it('fail when the checkpoint does', () => {

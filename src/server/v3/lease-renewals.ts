@@ -13,6 +13,10 @@ import type { LeaseRenewal, V3Outcome } from '../v3-contract.ts';
 
 /** As many as a sweep's. */
 const CHECKPOINTS_PER_ENTRY_MAX = 1_000;
+/** Holding the event loop longer than this in one go delays everybody else; the rest of the batch follows in the next turn. */
+const TURN_BUDGET_MS = 8;
+/** Renewals between two looks at the clock. */
+const RENEWALS_PER_LOOK = 256;
 
 export interface LeaseRenewalsParts {
   readonly lessor: Lessor;
@@ -91,6 +95,11 @@ export class LeaseRenewals {
     const nowMs = clock.monotonicMs();
     const checkpointed: LeaseRenewal[] = [];
     for (let i = 0; i < renewals.length; i++) {
+      if (i % RENEWALS_PER_LOOK === 0 && clock.monotonicMs() - nowMs > TURN_BUDGET_MS) {
+        const rest = renewals.slice(i);
+        clock.defer(() => this.#answer(rest, startedMs, undefined, undecided));
+        break;
+      }
       const renewal = renewals[i]!;
       const renewed = lessor.renew(renewal.id, nowMs);
       if ('ttl' in renewed) {
