@@ -21,6 +21,7 @@ import { RpcErrors, rpcError } from './errors.ts';
 import { checkKey, checkPut, checkStream, checkTxn } from './kv-checks.ts';
 import { answerRange, streamRange } from './range-answers.ts';
 import { attempt, failCall, type RpcContext } from './rpc-context.ts';
+import { answerTxnInSlices, isSmallRead } from './sliced-txn.ts';
 
 export interface KvServiceOptions {
   /** `--max-txn-ops`. */
@@ -137,11 +138,11 @@ export class KvService {
         );
       return;
     }
+    const request = decodeTxnRequest(ownCopy(bytes));
     if (isSerializable(views)) {
-      this.#txnNow(call, views);
+      this.#txnNow(call, request);
       return;
     }
-    const request = decodeTxnRequest(ownCopy(bytes));
     this.#context.server.awaitReadIndex((failed) => {
       if (failed !== undefined) failCall(call, rpcError(failed));
       else this.#txnNow(call, request);
@@ -150,6 +151,10 @@ export class KvService {
 
   #txnNow(call: GrpcCall, request: TxnRequest): void {
     if (call.closed) return;
+    if (!isSmallRead(request)) {
+      answerTxnInSlices(this.#context, call, request);
+      return;
+    }
     const result = this.#context.v3.kv.txn(request);
     if (result.kind === 'error') failCall(call, rpcError(result));
     else call.respond(encodeTxnResponse(this.#context.writer, this.#context.header(result.revision), result));

@@ -17,14 +17,18 @@ import { SLICE_BYTES, SlicedRange } from './sliced-range.ts';
 /** Ranges with at most this limit are small, whatever their values are. */
 const SMALL_LIMIT = 16;
 /** What a gRPC message can say of its length, as far as clients read it. */
-const MESSAGE_BYTES_MAX = 2 ** 31 - 1;
+export const MESSAGE_BYTES_MAX = 2 ** 31 - 1;
 /** So long a stream waits for its client before it lets go of the revision that it reads, which compactions wait for. */
 const STALL_MS = 60_000;
 
+/** Answered at once. */
+export function isSmallRange({ rangeEnd, limit }: RangeRequest): boolean {
+  return rangeEnd.length === 0 || (limit > 0 && limit <= SMALL_LIMIT);
+}
+
 export function answerRange(context: RpcContext, call: GrpcCall, request: RangeRequest): void {
   const { kv } = context.v3;
-  const { rangeEnd, limit } = request;
-  if (rangeEnd.length === 0 || (limit > 0 && limit <= SMALL_LIMIT)) {
+  if (isSmallRange(request)) {
     const result = kv.range(request);
     if (result.kind === 'error') failCall(call, rpcError(result));
     else call.respond(encodeRangeResponse(context.writer, context.header(result.revision), result));

@@ -18,9 +18,9 @@ const NOTHING = new Uint8Array(0);
 
 /** Of a range, every key must pass. A range without keys compares as zeros; a value never equals, precedes or follows that of a missing key. */
 export function compareHolds(tables: MvccTables, compare: Compare): boolean {
-  const isValue = compare.target === CompareTarget.value;
+  const isValue = isOfValue(compare);
   const passes = (row: Uint8Array): boolean =>
-    holds(compare, isValue ? keyValueOfCurrent(tables, row) : valuelessIn(row));
+    keyValueHolds(compare, isValue ? keyValueOfCurrent(tables, row) : valuelessIn(row));
   const bounds = boundsOf(compare);
   let any = false;
   let all = true;
@@ -38,11 +38,20 @@ export function compareHolds(tables: MvccTables, compare: Compare): boolean {
       return all;
     });
   }
-  if (any) return all;
-  return !isValue && holds(compare, NOTHING);
+  return any ? all : absentHolds(compare);
 }
 
-function holds(compare: Compare, kv: EncodedKeyValue): boolean {
+/** Values are compared; for anything else key values may come without theirs. */
+export function isOfValue(compare: Compare): boolean {
+  return compare.target === CompareTarget.value;
+}
+
+/** Of a range without keys. */
+export function absentHolds(compare: Compare): boolean {
+  return !isOfValue(compare) && keyValueHolds(compare, NOTHING);
+}
+
+export function keyValueHolds(compare: Compare, kv: EncodedKeyValue): boolean {
   const order = orderOf(compare, kv);
   switch (compare.result) {
     case CompareResult.equal:

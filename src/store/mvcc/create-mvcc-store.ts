@@ -22,6 +22,7 @@ import { Pins } from './pins.ts';
 import { range } from './range.ts';
 import { createRangeJob } from './range-job.ts';
 import { planRange } from './range-plan.ts';
+import { createReadTxnJob } from './read-txn-job.ts';
 import { valuelessIn } from './row.ts';
 import { loadState, type MvccState, type MvccTables, openMvccTables, saveState } from './tables.ts';
 import { type TransactionParts, transact } from './transaction.ts';
@@ -35,6 +36,7 @@ import type {
   PutResult,
   RangeJob,
   RangeResult,
+  ReadTxnJob,
   RevisionEvents,
   TxnResult,
 } from './types.ts';
@@ -130,6 +132,16 @@ class Store implements MvccStore {
     const result = transact(this.#transactionParts, request);
     this.#writer.finish();
     return result;
+  }
+
+  readTxnJob(request: TxnRequest): ReadTxnJob {
+    const parts = {
+      tables: this.#tables,
+      state: this.#state,
+      pin: (revision: number) => this.#pins.pin(revision),
+      rangeJob: (each: RangeRequest) => this.rangeJob(each),
+    };
+    return createReadTxnJob(parts, request);
   }
 
   compact(request: CompactionRequest): { readonly kind: 'compacted' } | MvccError {

@@ -80,7 +80,7 @@ function checkRanges(state: MvccState, branch: ChosenBranch): MvccError | undefi
 }
 
 /** Unlike a range of its own, one in a transaction does not take a negative revision for the newest. */
-function checkRange(state: MvccState, request: RangeRequest): MvccError | undefined {
+export function checkRange(state: MvccState, request: RangeRequest): MvccError | undefined {
   const { revision } = request;
   if (revision === 0) return undefined;
   if (revision > state.revision) return { kind: 'error', code: 'future-revision' };

@@ -141,6 +141,12 @@ export interface MvccStore {
    */
   rangeJob(request: RangeRequest): RangeJob | MvccError;
 
+  /**
+   * The same as `txn` for a transaction that holds nothing but ranges, in slices. It reads at one revision, whatever is written or compacted meanwhile. To be
+   * released when it is not run to its end.
+   */
+  readTxnJob(request: TxnRequest): ReadTxnJob;
+
   /** Applied index and term of the log, kept in the same transactions as the data. */
   readonly appliedIndex: number;
   setApplied(index: number, term: number): void;
@@ -185,6 +191,29 @@ export interface RangeJob {
    * by a snapshot meanwhile.
    */
   run(bytesMax: number): RangeSlice | MvccError;
+  /** Gives up: to be called when `run` is not called to its end, since compactions wait for it. */
+  release(): void;
+}
+
+export interface ReadTxnSlice {
+  readonly kind: 'slice';
+  /** Undefined: not known yet, and there are no ranges before it is. */
+  readonly succeeded: boolean | undefined;
+  /** Slices of the branch's ranges, one range after the other: one that is done ends its range. */
+  readonly ranges: readonly RangeSlice[];
+  /** The last slice. */
+  readonly done: boolean;
+}
+
+export interface ReadTxnJob {
+  readonly kind: 'job';
+  /** Store revision at the beginning, for the answer's headers. */
+  readonly revision: number;
+  /**
+   * A slice of at most about `bytesMax` bytes, and of a bounded amount of work. Errors: what `txn` answers for the branch taken; 'compacted': the store
+   * was replaced by a snapshot meanwhile. After an error it is released.
+   */
+  run(bytesMax: number): ReadTxnSlice | MvccError;
   /** Gives up: to be called when `run` is not called to its end, since compactions wait for it. */
   release(): void;
 }

@@ -51,6 +51,24 @@ export function encodeRangeEnd(writer: Writer, more: boolean, count: number): Ui
   return writer.finish();
 }
 
+/** A TxnResponse of ranges in parts: this, then for each range its head (`encodeTxnRangeHead`), its parts and its end. */
+export function encodeTxnHead(writer: Writer, header: ResponseHeader, succeeded: boolean): Uint8Array {
+  writeHeader(writer, header);
+  if (succeeded) writer.tag(2, VARINT).bool(true);
+  return writer.finish();
+}
+
+/** @param partsBytes of the parts and the end that follow */
+export function encodeTxnRangeHead(writer: Writer, revision: number, partsBytes: number): Uint8Array {
+  const header = new Writer(ENVELOPE_BYTES);
+  writeNestedHeader(header, revision);
+  const nested = header.finish();
+  const body = nested.length + partsBytes;
+  writer.tag(3, BYTES).varint32(1 + varint32Length(body) + body);
+  writer.tag(RESPONSE_FIELD.range, BYTES).varint32(body).raw(nested);
+  return writer.finish();
+}
+
 /**
  * One piece of KV.RangeStream. All but the last hold key values only (`last` undefined); header, more and count come with the last.
  *
