@@ -55,8 +55,8 @@ function operationText(operation: V3Operation): string {
     case 'delete':
       return stepText(operation);
     case 'range': {
-      const { serializable, inSlices } = operation;
-      return `${serializable ? 'serializable ' : ''}${stepText(operation)}${inSlices ? ' in slices' : ''}`;
+      const { serializable, sliceMs } = operation;
+      return `${serializable ? 'serializable ' : ''}${stepText(operation)}${sliceMs > 0 ? ` in slices every ${sliceMs} ms` : ''}`;
     }
     case 'txn': {
       const { compares, success, failure } = operation;

@@ -29,6 +29,11 @@ export interface Scenario {
   /** Those of the v3 API come to the others. */
   readonly v3Clients: number;
   readonly v3Watchers: number;
+  /** Clients that keep leases, and such that read the past slowly while they compact it. */
+  readonly leaseKeepers: number;
+  readonly historians: number;
+  /** Watches keep so little in memory, and do so little at a time, that they read the store's history. */
+  readonly smallWatchLog: boolean;
   /** The longest value that clients write; 0: short ones only. */
   readonly valueBytes: number;
   /** Mean pause of a client between two operations. */
@@ -73,5 +78,8 @@ export function drawScenario(dice: Dice): Scenario {
     })),
     v3Clients: dice.pick([0, 2, 3, 4, 6])!,
     v3Watchers: dice.below(4),
+    leaseKeepers: dice.pick([0, 2, 3, 4])!,
+    historians: dice.pick([0, 0, 2, 3])!,
+    smallWatchLog: dice.chance(0.6),
   };
 }

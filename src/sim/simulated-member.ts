@@ -45,6 +45,7 @@ export interface WorldOptions {
   readonly diskMs?: number;
   readonly logSizes?: Surroundings['logSizes'];
   readonly leaseCheckpointIntervalMs?: number;
+  readonly watchSizes?: Surroundings['watchSizes'];
   readonly v3?: Partial<ServerSettings['v3']>;
 }
 
@@ -251,6 +252,7 @@ export class SimulatedMember {
       log: this.log,
       createRaft: (raftOptions, initial) => this.createRaft(raftOptions, initial),
       ...(options.logSizes && { logSizes: options.logSizes }),
+      ...(options.watchSizes && { watchSizes: options.watchSizes }),
     });
     if (this.#clock !== clock) return;
     this.opened = opened;

@@ -16,6 +16,8 @@ import { SimulatedV3Watcher } from './clients/simulated-v3-watcher.ts';
 import { SimulatedWatcher } from './clients/simulated-watcher.ts';
 import { V2ClientApi } from './clients/v2-client-api.ts';
 import { V3ClientApi } from './clients/v3-client-api.ts';
+import { V3HistoryApi } from './clients/v3-history-api.ts';
+import { LeaseBoard, V3LeaseApi } from './clients/v3-lease-api.ts';
 import { FAULTS } from './faults/fault-table.ts';
 import { WayBlocks } from './faults/way-blocks.ts';
 import { Nemesis } from './nemesis.ts';
@@ -63,6 +65,11 @@ const PROGRESS_WRITES = 10;
 const FORCED_MS = 20_000;
 /** So short that leases of clients are longer. */
 const LEASE_CHECKPOINT_MS = 3_000;
+/** A catch-up of some revisions takes several turns. */
+const SMALL_WATCH_SIZES = { logEventsMax: 4, readBytes: 200, turnWork: 60, similarRevisions: 3 };
+/** Mean pauses of those who keep leases, and of those who read the past. */
+const KEEPER_MS = 150;
+const HISTORIAN_MS = 400;
 
 /** Never rejects: what goes wrong is in the result. */
 export async function runSimulation(seed: number, options: RunOptions): Promise<RunResult> {
@@ -88,8 +95,17 @@ class Simulation {
     const dice = new Dice(seed);
     // From a stream of its own: what is drawn for it does not change the rest.
     this.#scenario = { ...drawScenario(new Dice(dice.seed())), ...options.scenario };
-    const { snapshotCount, segmentBytes, zeroAheadBytes, strict, preVote, diskMs, delayMs, thinkMs } =
-      this.#scenario;
+    const {
+      snapshotCount,
+      segmentBytes,
+      zeroAheadBytes,
+      strict,
+      preVote,
+      diskMs,
+      delayMs,
+      thinkMs,
+      smallWatchLog,
+    } = this.#scenario;
     this.#clock = new VirtualClock(EPOCH_MS);
     this.#recorder = new Recorder(this.#clock, options.checkers, options.listener);
     this.#hosts = new SimulatedHosts(this.#clock, createSeededRandom(dice.seed()), this.#recorder, {
@@ -99,6 +115,7 @@ class Simulation {
       diskMs,
       logSizes: { segmentBytes, zeroAheadBytes },
       leaseCheckpointIntervalMs: LEASE_CHECKPOINT_MS,
+      ...(smallWatchLog && { watchSizes: SMALL_WATCH_SIZES }),
     });
     this.#hosts.network.faults.delayMs = delayMs;
     this.#supervisor = new Supervisor(this.#hosts, new Dice(dice.seed()));
@@ -177,13 +194,21 @@ class Simulation {
   }
 
   #startClients(): void {
-    const { clients, v3Clients } = this.#scenario;
+    const { clients, v3Clients, leaseKeepers, historians } = this.#scenario;
     for (let i = 0; i < clients; i++) this.#startClient(new V2ClientApi(new Dice(this.#dice.seed())));
     for (let i = 0; i < v3Clients; i++) this.#startClient(new V3ClientApi(new Dice(this.#dice.seed())));
+    const board = new LeaseBoard();
+    for (let i = 0; i < leaseKeepers; i++) {
+      this.#startClient(new V3LeaseApi(new Dice(this.#dice.seed()), board), KEEPER_MS);
+    }
+    for (let i = 0; i < historians; i++) {
+      this.#startClient(new V3HistoryApi(new Dice(this.#dice.seed())), HISTORIAN_MS);
+    }
   }
 
-  #startClient(api: ClientApi): void {
-    const habits = { number: ++this.#clients, api, valueBytes: this.#scenario.valueBytes };
+  #startClient(api: ClientApi, thinkMsMax?: number): void {
+    const { valueBytes } = this.#scenario;
+    const habits = { number: ++this.#clients, api, valueBytes, ...(thinkMsMax && { thinkMsMax }) };
     new SimulatedClient(habits, this.#hosts, new Dice(this.#dice.seed()), this.#pool).start();
   }
 

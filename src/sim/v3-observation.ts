@@ -85,8 +85,8 @@ export type V3KvOperation = V3Put | V3Delete | V3Read | V3Txn;
 export interface V3Read extends V3Range {
   /** From the member's own state: may be old. */
   readonly serializable: boolean;
-  /** In several turns of the member, between which it does other things. */
-  readonly inSlices: boolean;
+  /** Above 0: in several turns of the member, so long after each other, between which it does other things. */
+  readonly sliceMs: number;
 }
 
 export type V3Operation =

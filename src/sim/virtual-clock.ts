@@ -85,8 +85,9 @@ export class VirtualClock {
     return this.#add(this.#nowMs + Math.max(0, delayMs), 0, callback, process);
   }
 
-  defer(callback: () => void, process?: ProcessClock): void {
-    this.#add(this.#nowMs, 1, callback, process);
+  /** `atMs`: of which instant, not before now. */
+  defer(callback: () => void, process?: ProcessClock, atMs = this.#nowMs): void {
+    this.#add(atMs, 1, callback, process);
   }
 
   /** Runs everything that is due up to `untilMs`, or until `done` says so. True if it did. Throws what a callback throws. */
@@ -149,6 +150,9 @@ export class VirtualClock {
 export class ProcessClock implements Clock {
   /** The wall time is off by so much; it may jump. */
   skewMs: number;
+  /** So long a turn of the process takes: what is deferred waits for it, in its order. */
+  turnMs = 0;
+  #turnEndsMs = 0;
   readonly #world: VirtualClock;
   readonly #rate: number;
   #alive = true;
@@ -205,7 +209,8 @@ export class ProcessClock implements Clock {
   }
 
   defer(callback: () => void): void {
-    this.#world.defer(callback, this);
+    this.#turnEndsMs = Math.max(this.#turnEndsMs, this.#world.nowMs + this.turnMs);
+    this.#world.defer(callback, this, this.#turnEndsMs);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The table of a whole hunt as a document. */
+import { harmlessChanges } from './harmless.ts';
 import type { Hunt } from './hunt.ts';
 import type { PlantedBug } from './table.ts';
 
@@ -35,6 +36,10 @@ export function report(hunts: readonly Hunt[], clean: readonly Hunt[]): string {
         `| ${LOOKERS[finder]} | ${finding.seeds} | ${finding.seconds.toFixed(1)} | ${foundText(finding)} |`,
     ),
     ...(notes.length === 0 ? [] : ['', ...notes]),
+    '',
+    'Not planted, since something else makes them harmless, and no run could find them:',
+    '',
+    ...harmlessChanges.map(({ name, file, why }) => `- \`${name}\` (\`${file}\`): ${why}.`),
   ].join('\n')}\n`;
 }
 

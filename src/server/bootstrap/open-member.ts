@@ -21,6 +21,7 @@ import type { DataLayout } from '../../wal/data-directory.ts';
 import { type OpenedLog, openNewest } from '../../wal/open-newest.ts';
 import { walExists } from '../../wal/read-log.ts';
 import type { Wal, WalOptions } from '../../wal/wal.ts';
+import type { WatchHubOptions } from '../../watch/create-watch-hub.ts';
 import { formatId } from '../../wire/id-text.ts';
 import { compareVersions } from '../cluster-version.ts';
 import type { Member } from '../contract.ts';
@@ -80,6 +81,8 @@ export interface Surroundings {
   readonly onLogWrite?: (durationMs: number, bytes: number) => void;
   /** Sizes of the log's segments, where they are not to be the usual ones. */
   readonly logSizes?: Pick<WalOptions, 'segmentBytes' | 'zeroAheadBytes'>;
+  /** Sizes of what watches keep and do at once, likewise. */
+  readonly watchSizes?: WatchHubOptions;
   /** For whoever wants to watch the core at work. */
   readonly createRaft?: typeof createRaftNode;
 }
@@ -99,11 +102,12 @@ export async function openMember(
   settings: MemberSettings,
   surroundings: Surroundings,
 ): Promise<OpenedMember> {
-  const { disk, layout, backend, etcdDatabase } = surroundings;
+  const { disk, layout, backend, etcdDatabase, watchSizes } = surroundings;
   const { minLeaseTtlSeconds, leaseCheckpointIntervalMs } = settings;
   const v3 = new V3State(backend, {
     minLeaseTtlSeconds,
     ...(leaseCheckpointIntervalMs !== undefined && { leaseCheckpointIntervalMs }),
+    ...(watchSizes && { watchSizes }),
   });
   let opened: OpenedLog | undefined;
   if (await walExists(disk, layout.wal)) {

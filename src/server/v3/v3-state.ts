@@ -4,7 +4,7 @@ import type { Lessor } from '../../lease/types.ts';
 import type { Backend, StagedContent } from '../../ports/backend.ts';
 import { createMvccStore } from '../../store/mvcc/create-mvcc-store.ts';
 import type { MvccStore } from '../../store/mvcc/types.ts';
-import { createWatchHub } from '../../watch/create-watch-hub.ts';
+import { createWatchHub, type WatchHubOptions } from '../../watch/create-watch-hub.ts';
 import type { WatchHub } from '../../watch/types.ts';
 import { Alarms } from './alarms.ts';
 import { DowngradeInfo } from './downgrade-info.ts';
@@ -14,6 +14,8 @@ export interface V3StateOptions {
   readonly minLeaseTtlSeconds: number;
   /** Between two checkpoints of a lease's remaining time; left out: etcd's 5 minutes. */
   readonly leaseCheckpointIntervalMs?: number;
+  /** Bounds of what watches keep in memory and do in a turn, where they are not to be the usual ones. */
+  readonly watchSizes?: WatchHubOptions;
 }
 
 export class V3State {
@@ -32,7 +34,7 @@ export class V3State {
       ...(leaseCheckpointIntervalMs !== undefined && { checkpointIntervalMs: leaseCheckpointIntervalMs }),
     });
     this.kv = createMvccStore(backend, { leases: this.lessor });
-    this.watches = createWatchHub(this.kv, {});
+    this.watches = createWatchHub(this.kv, options.watchSizes ?? {});
     this.alarms = new Alarms(backend);
     this.downgrade = new DowngradeInfo(backend);
     this.kv.onRevision((events) => this.watches.append(events));

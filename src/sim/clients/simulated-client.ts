@@ -19,6 +19,8 @@ export interface ClientHabits {
   readonly api: ClientApi;
   /** The longest value it writes, in bytes; 0: just long enough to be a new one. */
   readonly valueBytes: number;
+  /** Its mean pause between two operations, if that of all clients is longer. */
+  readonly thinkMsMax?: number;
 }
 
 export class SimulatedClient {
@@ -39,7 +41,7 @@ export class SimulatedClient {
   }
 
   start(): void {
-    this.#hosts.clock.schedule(this.#dice.waitMs(this.#pool.thinkMs), () => this.#next());
+    this.#hosts.clock.schedule(this.#dice.waitMs(this.#thinkMs), () => this.#next());
   }
 
   #next(): void {
@@ -105,6 +107,10 @@ export class SimulatedClient {
     if (outcome.kind === 'unknown') this.#host = undefined;
     if (outcome.kind === 'done' && call.isWrite) this.#pool.acknowledged[this.#habits.api.version]++;
     call.heard(outcome);
+  }
+
+  get #thinkMs(): number {
+    return Math.min(this.#pool.thinkMs, this.#habits.thinkMsMax ?? Number.POSITIVE_INFINITY);
   }
 
   #linkMs(): number {

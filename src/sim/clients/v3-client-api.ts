@@ -2,7 +2,7 @@
 import type { Dice } from '../seeded-random.ts';
 import type { V3Compare, V3Operation, V3Outcome, V3Row, V3Span, V3Step } from '../v3-observation.ts';
 import type { ClientApi, ClientCall } from './client-api.ts';
-import { serveV3 } from './v3-requests.ts';
+import { v3Call } from './v3-call.ts';
 
 const KEYS = ['a', 'b', 'c', 'd'] as const;
 const LEASE_KEYS = ['l1', 'l2', 'l3'] as const;
@@ -11,6 +11,8 @@ const TTLS = [2, 3, 6, 14] as const;
 const ABSENCE = ['version', 'create'] as const;
 const TARGETS = ['mod', 'mod', 'value', 'value', 'version', 'create'] as const;
 const RESULTS = ['=', '=', '=', '<', '>', '!='] as const;
+/** Between two slices of a range. */
+const SLICE_MS = 20;
 /** A client holds no more leases at a time. */
 const LEASES_MAX = 3;
 
@@ -61,13 +63,7 @@ export class V3ClientApi implements ClientApi {
       const { isWrite, draw } = this.#dice.weighted(KINDS, this.#weights);
       const operation = draw(this, value, operationId);
       if (operation === undefined) continue;
-      return {
-        isWrite,
-        invoked: (site, atMs) => ({ kind: 'v3-invoked', atMs, ...site, operation }),
-        returned: (site, atMs, outcome) => ({ kind: 'v3-returned', atMs, ...site, operation, outcome }),
-        serve: (host, answer) => serveV3(host, operation, answer),
-        heard: (outcome) => this.#learn(operation, outcome),
-      };
+      return v3Call(operation, isWrite, (outcome) => this.#learn(operation, outcome));
     }
   }
 
@@ -77,9 +73,9 @@ export class V3ClientApi implements ClientApi {
 
   read({ serializable }: { readonly serializable: boolean }): V3Operation {
     const dice = this.#dice;
-    const inSlices = dice.chance(0.2);
+    const sliceMs = dice.chance(0.2) ? SLICE_MS : 0;
     const limit = dice.chance(0.2) ? 1 + dice.below(3) : 0;
-    return { kind: 'range', ...this.#span(), revision: 0, limit, serializable, inSlices };
+    return { kind: 'range', ...this.#span(), revision: 0, limit, serializable, sliceMs };
   }
 
   /** A little of it may be compacted, or not have happened yet. */
@@ -87,8 +83,8 @@ export class V3ClientApi implements ClientApi {
     const dice = this.#dice;
     const from = Math.max(1, this.#compacted - 2);
     const revision = Math.max(1, from + dice.below(Math.max(1, this.#revision + 2 - from)));
-    const [serializable, inSlices] = [dice.chance(0.3), dice.chance(0.4)];
-    return { kind: 'range', ...this.#span(), revision, limit: 0, serializable, inSlices };
+    const [serializable, sliceMs] = [dice.chance(0.3), dice.chance(0.4) ? SLICE_MS : 0];
+    return { kind: 'range', ...this.#span(), revision, limit: 0, serializable, sliceMs };
   }
 
   /** On what was seen last, or on the absence of the key. */

@@ -27,7 +27,6 @@ type Answer = (outcome: V3Outcome) => void;
 
 /** Of a range in slices: so little that it takes several. */
 const SLICE_BYTES = 60;
-const SLICE_PAUSE_MS = 20;
 
 /** In the server's process. */
 export function serveV3(host: ObservedMember, operation: V3Operation, answer: Answer): void {
@@ -111,7 +110,7 @@ function serveTxn(
 function serveRead(host: ObservedMember, operation: V3Read, answer: Answer): void {
   const { kv } = host.server.v3;
   const request = rangeRequest(operation, operation.revision, operation.limit, operation.serializable);
-  if (!operation.inSlices) {
+  if (operation.sliceMs === 0) {
     answer(outcomeOf(kv.range(request)));
     return;
   }
@@ -131,7 +130,7 @@ function serveRead(host: ObservedMember, operation: V3Read, answer: Answer): voi
     if (slice.done) {
       const { count, more } = slice;
       answer(done({ revision: job.revision, results: [{ kind: 'range', rows, count, more }] }));
-    } else host.process?.schedule(SLICE_PAUSE_MS, next);
+    } else host.process?.schedule(operation.sliceMs, next);
   };
   next();
 }

@@ -3,6 +3,7 @@ import { CLIENT_FAULTS } from './client-faults.ts';
 import { CLUSTER_FAULTS } from './cluster-faults.ts';
 import { DISK_FAULTS } from './disk-faults.ts';
 import type { Fault } from './fault.ts';
+import { LEADER_FAULTS } from './leader-faults.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
 
@@ -14,4 +15,5 @@ export const FAULTS: readonly Fault[] = [
   ...CLUSTER_FAULTS,
   ...CLIENT_FAULTS,
   ...BACKEND_FAULTS,
+  ...LEADER_FAULTS,
 ];

@@ -38,7 +38,7 @@ function put(key: string, value: string, lease = 0): V3Operation {
 }
 
 function read(key: string, revision = 0, serializable = false): V3Operation {
-  return { kind: 'range', key, end: '', revision, limit: 0, serializable, inSlices: false };
+  return { kind: 'range', key, end: '', revision, limit: 0, serializable, sliceMs: 0 };
 }
 
 /** 'a=1 @2/3 v2': made at 2, changed at 3, the second version. */
@@ -361,4 +361,40 @@ test('leases last as long as promised, and no longer than they should', () => {
     rows: [row('a=1 @2/2 v1', 5)],
   };
   object(new LeasePromises(), /has a of lease 5, which has ended/, attached);
+});
+
+test('a lease that has ended is not said to live', () => {
+  const lease = 5;
+  const grant: V3Operation = { kind: 'lease-grant', lease, ttl: 10 };
+  const revoke: V3Operation = { kind: 'lease-revoke', lease };
+  const ended = [
+    invoked(1, grant),
+    returned(1, grant, lasts(10), 100),
+    invoked(2, revoke, 500),
+    { kind: 'v3-revoke-committed', ...of(1), atMs: 600, index: 7, lease } as const,
+  ] as const;
+  for (const kind of ['lease-renew', 'lease-times'] as const) {
+    const ask: V3Operation = { kind, lease };
+    // Whoever asked before may have been answered before.
+    accept(
+      new LeasePromises(),
+      ...ended.slice(0, 3),
+      invoked(3, ask, 599),
+      ended[3],
+      returned(3, ask, lasts(10), 900),
+    );
+    accept(
+      new LeasePromises(),
+      ...ended,
+      invoked(3, ask, 601),
+      returned(3, ask, refused('lease-not-found'), 900),
+    );
+    object(
+      new LeasePromises(),
+      /m1 answers lease-\w+ of lease 5, asked for at 601 ms, with 9 s; it ended at 600 ms/,
+      ...ended,
+      invoked(3, ask, 601),
+      returned(3, ask, lasts(9), 900),
+    );
+  }
 });

@@ -1,9 +1,10 @@
 /**
  * A lease is not ended before the time that its grant or its last answered renewal promised, as the fastest clock counts it, unless a
- * client asked for its end; what is granted is there; and once nobody renews it, it ends.
+ * client asked for its end; what is granted is there; once nobody renews it, it ends; and who asks for it behind its end, wherever, is not told that it
+ * lives.
  */
 import { type Checker, CheckFailure, type Observation } from '../../observation.ts';
-import type { V3Final, V3Returned } from '../../v3-observation.ts';
+import type { V3Final, V3Operation, V3Returned } from '../../v3-observation.ts';
 
 /** Clocks are fast or slow by so much at the most (scenario.ts). */
 const DRIFT_MAX = 0.05;
@@ -35,12 +36,10 @@ export class LeasePromises implements Checker {
         return;
       case 'v3-invoked': {
         const { operation, operationId, atMs } = observation;
-        if (operation.kind === 'lease-grant' || operation.kind === 'lease-renew') {
-          this.#invokedAt.set(operationId, atMs);
-        } else if (operation.kind === 'lease-revoke') {
+        if (operation.kind === 'lease-revoke') {
           const promised = this.#leases.get(operation.lease);
           if (promised !== undefined) promised.isGivenUp = true;
-        }
+        } else if (isOfLease(operation)) this.#invokedAt.set(operationId, atMs);
         return;
       }
       case 'v3-returned':
@@ -69,7 +68,16 @@ export class LeasePromises implements Checker {
   #returned({ operationId, operation, outcome, atMs, member }: V3Returned): void {
     const invokedMs = this.#invokedAt.get(operationId);
     this.#invokedAt.delete(operationId);
-    if (operation.kind === 'lease-times' && outcome.kind === 'done') {
+    if (invokedMs === undefined || !isOfLease(operation)) return;
+    const { lease } = operation;
+    const endedMs = this.#endedAt.get(lease);
+    if (outcome.kind === 'done' && endedMs !== undefined && endedMs < invokedMs) {
+      throw this.#failure(
+        `${member} answers ${operation.kind} of lease ${lease}, asked for at ${invokedMs.toFixed(0)} ms, with ${outcome.ttl} s; it ended at ${endedMs.toFixed(0)} ms`,
+      );
+    }
+    if (operation.kind === 'lease-times') {
+      if (outcome.kind !== 'done') return;
       const promised = this.#leases.get(operation.lease);
       if (promised !== undefined && outcome.ttl * 1000 > promised.ttlMs)
         throw this.#failure(
@@ -77,9 +85,6 @@ export class LeasePromises implements Checker {
         );
       return;
     }
-    if (invokedMs === undefined || (operation.kind !== 'lease-grant' && operation.kind !== 'lease-renew'))
-      return;
-    const { lease } = operation;
     let promised = this.#leases.get(lease);
     if (outcome.kind === 'done') {
       const ttlMs = outcome.ttl * 1000;
@@ -88,7 +93,6 @@ export class LeasePromises implements Checker {
         promised = { ttlMs, untilMs, lastMs: atMs, isGivenUp: false };
         this.#leases.set(lease, promised);
       }
-      const endedMs = this.#endedAt.get(lease);
       if (endedMs !== undefined && !promised.isGivenUp && endedMs < untilMs) {
         throw this.#failure(
           `${member} promises lease ${lease} until ${untilMs.toFixed(0)} ms, which has ended`,
@@ -129,4 +133,14 @@ export class LeasePromises implements Checker {
   #failure(message: string): CheckFailure {
     return new CheckFailure(this.name, message);
   }
+}
+
+interface LeaseQuestion {
+  readonly kind: 'lease-grant' | 'lease-renew' | 'lease-times';
+  readonly lease: number;
+}
+
+function isOfLease(operation: V3Operation): operation is V3Operation & LeaseQuestion {
+  const { kind } = operation;
+  return kind === 'lease-grant' || kind === 'lease-renew' || kind === 'lease-times';
 }

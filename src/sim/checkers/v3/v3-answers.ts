@@ -159,7 +159,7 @@ export class V3Answers implements Checker {
         (operation.kind === 'compact' && operation.revision <= this.#asked) ||
         ((operation.kind === 'range' || operation.kind === 'hash') && operation.revision < this.#asked) ||
         // A job that was begun before the store was replaced.
-        (operation.kind === 'range' && operation.inSlices) ||
+        (operation.kind === 'range' && operation.sliceMs > 0) ||
         operation.kind === 'hash';
       if (!isRight)
         throw this.#failure(`${textOf(returned)} is refused as compacted, and nobody asked for that`);
