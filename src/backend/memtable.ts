@@ -4,18 +4,28 @@
  *
  *     slots      [ .  3  .  1  .  2 ]     1 + number of an entry, open addressing
  *     hashes     [ h0 h1 h2 ]             by number, as are the rest:
- *     addresses  [ a0 a1 a2 ]             of the keys (key-arena.ts)
+ *     addresses  [ a0 a1 a2 ]             of the keys (byte-arena.ts)
  *     lengths    [ l0 l1 l2 ]             of the keys
- *     values     [ v0 -- v2 ]             undefined: removed
+ *     values     [ v0 -- -- ]             long ones
+ *     small      [ -- -- s2 ]             addresses and lengths of the others; neither: removed
  *
- * Keys are copied, values are kept as they are given. Nothing may be written while a cursor is in use.
+ * Keys and values of up to SMALL_BYTES are copied, since thousands of small objects that live for a while cost more; larger values are kept as they are
+ * given. Nothing may be written while a cursor is in use.
  */
 
-import type { DurableEntries, DurableEntry, KeyPlace } from '../ports/durable-tables.ts';
-import { KeyArena, offsetOf } from './key-arena.ts';
+import {
+  type BytesPlace,
+  type DurableEntries,
+  type DurableEntry,
+  placeAll,
+} from '../ports/durable-tables.ts';
+import { ByteArena, offsetOf } from './byte-arena.ts';
 import { KeyOrder, type OrderedKeys } from './key-order.ts';
 
 const SLOTS_MIN = 64;
+const SMALL_BYTES = 64;
+/** No small value. */
+const NONE = 0xffff_ffff;
 const NO_SLOTS = new Int32Array(0);
 const NO_NUMBERS = new Uint32Array(0);
 
@@ -27,8 +37,10 @@ export class Memtable implements DurableEntries, OrderedKeys {
   #hashes = NO_SLOTS;
   #addresses = NO_NUMBERS;
   #lengths = NO_NUMBERS;
+  #smallAddresses = NO_NUMBERS;
+  #smallLengths = NO_NUMBERS;
   readonly #values: (Uint8Array | undefined)[] = [];
-  readonly #arena = new KeyArena();
+  readonly #arena = new ByteArena();
   readonly #order = new KeyOrder(this);
 
   /** @param sizeHint the entries there will be, more or less */
@@ -48,7 +60,7 @@ export class Memtable implements DurableEntries, OrderedKeys {
     const slot = this.#slotOf(hash, key);
     const known = this.#slots[slot]! - 1;
     if (known >= 0) {
-      this.#values[known] = value;
+      this.#set(known, value);
       return;
     }
     const entry = this.#size++;
@@ -56,7 +68,7 @@ export class Memtable implements DurableEntries, OrderedKeys {
     this.#hashes[entry] = hash;
     this.#addresses[entry] = this.#arena.add(key);
     this.#lengths[entry] = key.length;
-    this.#values.push(value);
+    this.#set(entry, value);
   }
 
   /** The number of the key's entry; -1 if there is none. `hash`: of the key. */
@@ -69,15 +81,20 @@ export class Memtable implements DurableEntries, OrderedKeys {
   }
 
   valueAt(entry: number): Uint8Array | undefined {
-    return this.#values[entry];
+    const address = this.#smallAddresses[entry]!;
+    return address === NONE ? this.#values[entry] : this.#arena.view(address, this.#smallLengths[entry]!);
   }
 
-  read(entry: number, place: KeyPlace): Uint8Array | undefined {
-    const address = this.#addresses[entry]!;
-    place.bytes = this.#arena.chunkOf(address);
-    place.start = offsetOf(address);
-    place.length = this.#lengths[entry]!;
-    return this.#values[entry];
+  read(entry: number, key: BytesPlace, value: BytesPlace): boolean {
+    this.#place(key, this.#addresses[entry]!, this.#lengths[entry]!);
+    const address = this.#smallAddresses[entry]!;
+    if (address !== NONE) {
+      this.#place(value, address, this.#smallLengths[entry]!);
+      return true;
+    }
+    const large = this.#values[entry];
+    if (large !== undefined) placeAll(value, large);
+    return large !== undefined;
   }
 
   /** The order of the entries by their keys, as it is now. */
@@ -108,8 +125,21 @@ export class Memtable implements DurableEntries, OrderedKeys {
   /** In the order in which the keys were first written. */
   *[Symbol.iterator](): Iterator<DurableEntry> {
     for (let entry = 0; entry < this.#size; entry++) {
-      yield { key: this.keyAt(entry), value: this.#values[entry] };
+      yield { key: this.keyAt(entry), value: this.valueAt(entry) };
     }
+  }
+
+  #set(entry: number, value: Uint8Array | undefined): void {
+    const isSmall = value !== undefined && value.length <= SMALL_BYTES;
+    this.#smallAddresses[entry] = isSmall ? this.#arena.add(value) : NONE;
+    this.#smallLengths[entry] = isSmall ? value.length : 0;
+    this.#values[entry] = isSmall ? undefined : value;
+  }
+
+  #place(place: BytesPlace, address: number, length: number): void {
+    place.bytes = this.#arena.chunkOf(address);
+    place.start = offsetOf(address);
+    place.length = length;
   }
 
   /** Where the key's entry is, or the free slot where it would be. */
@@ -145,6 +175,8 @@ export class Memtable implements DurableEntries, OrderedKeys {
     this.#hashes = grown(this.#hashes, new Int32Array(entries));
     this.#addresses = grown(this.#addresses, new Uint32Array(entries));
     this.#lengths = grown(this.#lengths, new Uint32Array(entries));
+    this.#smallAddresses = grown(this.#smallAddresses, new Uint32Array(entries));
+    this.#smallLengths = grown(this.#smallLengths, new Uint32Array(entries));
   }
 }
 

@@ -13,7 +13,7 @@
  * Values up to VALUE_COPIED_MAX are copied to the far end of the chunk that holds the instructions; larger ones stay where they are and are kept.
  */
 
-import type { DurableBatch, KeyPlace } from '../ports/durable-tables.ts';
+import type { BytesPlace, DurableBatch } from '../ports/durable-tables.ts';
 import { type NativeEnv, nativeLmdb } from './lmdb-native.ts';
 
 const PUT = 15;
@@ -52,14 +52,14 @@ export class LmdbWriter {
    */
   async write(batch: DurableBatch, tables: ReadonlyMap<string, WrittenTable>): Promise<number> {
     const stream = new InstructionStream(this.#spare);
-    const key: KeyPlace = { bytes: NO_BYTES, start: 0, length: 0 };
+    const key: BytesPlace = { bytes: NO_BYTES, start: 0, length: 0 };
+    const value: BytesPlace = { bytes: NO_BYTES, start: 0, length: 0 };
     let encoded = 0;
     for (const { table: name, entries } of batch) {
       const table = tables.get(name)!;
       for (let entry = 0; entry < entries.size; entry++) {
-        const value = entries.read(entry, key);
-        if (value === undefined) stream.remove(table.number, key);
-        else stream.put(table.number, key, value, table.last.raiseTo(key));
+        if (entries.read(entry, key, value)) stream.put(table.number, key, value, table.last.raiseTo(key));
+        else stream.remove(table.number, key);
         if (++encoded % ENTRIES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     }
@@ -89,7 +89,7 @@ export class LastKey {
   }
 
   /** True if the key is above, and then the largest from now on. */
-  raiseTo(key: Readonly<KeyPlace>): boolean {
+  raiseTo(key: Readonly<BytesPlace>): boolean {
     if (!this.#isBelow(key)) return false;
     this.#bytes = key.bytes;
     this.#start = key.start;
@@ -97,7 +97,7 @@ export class LastKey {
     return true;
   }
 
-  #isBelow({ bytes, start, length }: Readonly<KeyPlace>): boolean {
+  #isBelow({ bytes, start, length }: Readonly<BytesPlace>): boolean {
     const own = this.#bytes;
     const at = this.#start;
     const common = Math.min(length, this.#length);
@@ -128,23 +128,24 @@ class InstructionStream {
   }
 
   /** `isLast`: the key is above all others in the table. */
-  put(table: number, key: Readonly<KeyPlace>, value: Uint8Array, isLast: boolean): void {
+  put(table: number, key: Readonly<BytesPlace>, value: Readonly<BytesPlace>, isLast: boolean): void {
     const copied = value.length <= VALUE_COPIED_MAX;
     const end = this.#key(isLast ? PUT | APPEND : PUT, table, key, copied ? value.length : 0);
     const { bytes, words, doubles, address } = this.#chunk;
     words[(end >> 2) - 1] = value.length;
     if (copied) {
       this.#top -= value.length;
-      bytes.set(value, this.#top);
+      copyBytes(bytes, this.#top, value);
       doubles[end >> 3] = address + this.#top;
     } else {
-      this.#kept.push(value);
-      doubles[end >> 3] = nativeLmdb.getAddress(value.buffer) + value.byteOffset;
+      const kept = value.bytes;
+      this.#kept.push(kept);
+      doubles[end >> 3] = nativeLmdb.getAddress(kept.buffer) + kept.byteOffset + value.start;
     }
     this.#at = end + 8;
   }
 
-  remove(table: number, key: Readonly<KeyPlace>): void {
+  remove(table: number, key: Readonly<BytesPlace>): void {
     this.#at = this.#key(REMOVE, table, key, 0);
   }
 
@@ -160,7 +161,7 @@ class InstructionStream {
   }
 
   /** Returns where the instruction goes on behind the key. */
-  #key(kind: number, table: number, key: Readonly<KeyPlace>, valueLength: number): number {
+  #key(kind: number, table: number, key: Readonly<BytesPlace>, valueLength: number): number {
     let at = this.#at;
     const { length } = key;
     // The longest padding, the value's address, and room for a goto or the end.
@@ -177,7 +178,7 @@ class InstructionStream {
     words[word] = kind;
     words[word + 1] = table;
     words[word + 2] = length;
-    copyKey(bytes, at + 12, key);
+    copyBytes(bytes, at + 12, key);
     return (at + 12 + length + 16) & ~7;
   }
 
@@ -188,7 +189,8 @@ class InstructionStream {
   }
 }
 
-function copyKey(target: Uint8Array, at: number, { bytes, start, length }: Readonly<KeyPlace>): void {
-  if (length > LOOP_BYTES) target.set(bytes.subarray(start, start + length), at);
-  else for (let i = 0; i < length; i++) target[at + i] = bytes[start + i]!;
+function copyBytes(target: Uint8Array, at: number, { bytes, start, length }: Readonly<BytesPlace>): void {
+  if (length > LOOP_BYTES) {
+    target.set(length === bytes.length ? bytes : bytes.subarray(start, start + length), at);
+  } else for (let i = 0; i < length; i++) target[at + i] = bytes[start + i]!;
 }

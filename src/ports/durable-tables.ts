@@ -33,8 +33,8 @@ export interface DurableEntry {
   readonly value: Uint8Array | undefined;
 }
 
-/** Where a key stands. */
-export interface KeyPlace {
+/** Where a key or a value stands. */
+export interface BytesPlace {
   bytes: Uint8Array;
   start: number;
   length: number;
@@ -43,23 +43,29 @@ export interface KeyPlace {
 /** In any order, no key twice; to be iterated as often as one likes. */
 export interface DurableEntries extends Iterable<DurableEntry> {
   readonly size: number;
-  /** Without an object made: writes where the key of an entry (0 <= entry < size) is into `place` and returns its value. */
-  read(entry: number, place: KeyPlace): Uint8Array | undefined;
+  /** Without an object made: writes where key and value of an entry (0 <= entry < size) are into the places; false: the key is removed. */
+  read(entry: number, key: BytesPlace, value: BytesPlace): boolean;
 }
 
 /** Entries that stand in an array. */
 export function listedEntries(entries: readonly DurableEntry[]): DurableEntries {
   return {
     size: entries.length,
-    read(entry, place) {
+    read(entry, keyPlace, valuePlace) {
       const { key, value } = entries[entry]!;
-      place.bytes = key;
-      place.start = 0;
-      place.length = key.length;
-      return value;
+      placeAll(keyPlace, key);
+      if (value !== undefined) placeAll(valuePlace, value);
+      return value !== undefined;
     },
     [Symbol.iterator]: () => entries[Symbol.iterator](),
   };
+}
+
+/** All of the bytes. */
+export function placeAll(place: BytesPlace, bytes: Uint8Array): void {
+  place.bytes = bytes;
+  place.start = 0;
+  place.length = bytes.length;
 }
 
 /** Changes of one table. Several of a batch are about the same table, then in order. */

@@ -46,6 +46,25 @@ class PutEvent implements MvccEvent {
   }
 }
 
+/** A deletion as listeners see it. */
+class DeleteEvent implements MvccEvent {
+  readonly type = 'delete';
+  readonly key: Uint8Array;
+  readonly isCreate = false;
+  readonly #main: number;
+  #kv: EncodedKeyValue | undefined;
+
+  constructor(key: Uint8Array, main: number) {
+    this.key = key;
+    this.#main = main;
+  }
+
+  get kv(): EncodedKeyValue {
+    this.#kv ??= encodeKeyValue(this.key, 0, this.#main, 0, NOTHING, 0n);
+    return this.#kv;
+  }
+}
+
 export class ChangeWriter {
   readonly #tables: MvccTables;
   readonly #state: MvccState;
@@ -127,12 +146,7 @@ export class ChangeWriter {
     tables.counts.removed(key);
     indexChange(tables, this.#slab, key, version);
     if (version.lease !== 0n) tables.leaseKeys.remove(leaseKey(version.lease, key));
-    this.#events.push({
-      type: 'delete',
-      kv: encodeKeyValue(key, 0, version.main, 0, NOTHING, 0n),
-      key,
-      isCreate: false,
-    });
+    this.#events.push(new DeleteEvent(key, version.main));
   }
 
   /** Ends the revision, if there was any change; returns the newest one. */
