@@ -1,5 +1,6 @@
 /**
- * The version all members can speak, decided by the leader: the lowest of the members' server versions. It goes down only to the target of a downgrade.
+ * The version all members can speak, decided by the leader: the lowest of the members' server versions. It goes down only to the target of a downgrade, and
+ * where a leader runs an older version than the cluster's: it has taken over the directory of a newer etcd, and others like it could not join.
  * Members ask it before they join; the log holds it below /0.
  */
 import type { Clock, Timer } from '../ports/clock.ts';
@@ -63,8 +64,10 @@ export class ClusterVersionMonitor {
   }
 
   #isDue(current: string, version: string): boolean {
+    const { serverVersion, downgradeTarget } = this.#parts;
     const order = compareVersions(current, version);
-    return order < 0 || (order > 0 && version === this.#parts.downgradeTarget());
+    if (order <= 0) return order < 0;
+    return version === downgradeTarget() || compareVersions(serverVersion, current) < 0;
   }
 
   /** 'major.minor.0' of the lowest server version; undefined if some member did not answer. */

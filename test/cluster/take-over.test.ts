@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { hashKv } from '../../chaos/v3/hash-kv.ts';
 import { closeConnections } from '../store/mvcc/etcd-gateway.ts';
 import { Cluster, type ClusterMember } from '../support/cluster.ts';
 import { command } from '../support/command.ts';
@@ -19,6 +20,7 @@ import { MemberProcess } from '../support/member-process.ts';
 import { needs } from '../support/needs.ts';
 import { etcd, isFullLength, isStandIn, type Program, underTest } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
+import { until } from '../support/until.ts';
 import { expectStatus } from '../support/v2-client.ts';
 import { become } from './become.ts';
 import { fillLog } from './fill-log.ts';
@@ -148,6 +150,27 @@ for (const { name, program, end, skip } of lines) {
     }
     await history.expire('c', 3);
     await history.agree();
+  });
+
+  test(`a cluster of one that was etcd ${name}'s grows by another Quorate`, { skip }, async (t) => {
+    const { cluster, history } = await used(t, [program]);
+    const before = cluster.members[0]!;
+    await before.process.stop();
+    closeConnections();
+    const after = become(cluster, before, underTest);
+    await after.process.start(60_000);
+    await until("the version that Quorate's members speak", async () =>
+      (await after.client.get('/version')).text.includes('"etcdcluster":"3.4.0"'),
+    );
+    const joined = await cluster.join(underTest);
+    await cluster.agreedTree();
+    await history.play(operations);
+    await until('one HashKV', async () => {
+      const hash = ({ clientUrl }: ClusterMember): ReturnType<typeof hashKv> =>
+        hashKv(clientUrl, history.revision);
+      const [ours, theirs] = await Promise.all([hash(after), hash(joined)]);
+      return ours.hash === theirs.hash;
+    });
   });
 
   test(`a take-over of etcd ${name}'s database that is broken off begins anew`, { skip }, async (t) => {
