@@ -78,4 +78,8 @@ class CorsExchange implements HttpExchange {
   begin(status: number, headers: string): HttpStream {
     return this.inner.begin(status, this.headers + headers);
   }
+  /** Without the headers, as in etcd: no answer of HTTP is given. */
+  get takeOver(): HttpExchange['takeOver'] {
+    return this.inner.takeOver?.bind(this.inner);
+  }
 }

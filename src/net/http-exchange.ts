@@ -1,4 +1,6 @@
 import type { PeerCertificate } from './peer-certificate.ts';
+import type { Protocol } from './protocol.ts';
+import type { SocketConnection } from './socket-connection.ts';
 
 /**
  * One HTTP request and its answer, as handlers see it: the same shape for HTTP/1.1 and later HTTP/2.
@@ -50,7 +52,16 @@ export interface HttpExchange {
   send(status: number, headers: string, body: string | Uint8Array): void;
   /** Starts a streamed answer (chunked in HTTP/1.1) and sends its head at once. */
   begin(status: number, headers: string): HttpStream;
+
+  /**
+   * Leaves HTTP, from within the handler's call only: `head` is the whole answer, and the protocol that `open` returns drives the connection from
+   * then on. False, and nothing is done, behind requests that are not answered yet, with a body, in HTTP/1.0. Not there in HTTP/2.
+   */
+  readonly takeOver?: ((head: string, open: OpenProtocol) => boolean) | undefined;
 }
+
+/** Makes what drives a connection from now on. */
+export type OpenProtocol = (connection: SocketConnection) => Protocol;
 
 export interface HttpStream {
   /** Queues a chunk; bytes must not change afterwards. False: more than the high-water mark waits; go on after `onDrain`. */

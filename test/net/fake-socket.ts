@@ -26,8 +26,8 @@ class FakeSocket extends EventEmitter {
   /** False: the kernel takes nothing for now. */
   taking = true;
 
-  write(bytes: Uint8Array): boolean {
-    const copy = Buffer.from(bytes);
+  write(bytes: Uint8Array | string, encoding?: BufferEncoding): boolean {
+    const copy = typeof bytes === 'string' ? Buffer.from(bytes, encoding) : Buffer.from(bytes);
     this.written.push(copy);
     this.bytesWritten += copy.length;
     if (!this.taking) this.writableLength += copy.length;

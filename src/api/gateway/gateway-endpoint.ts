@@ -1,11 +1,12 @@
 /**
  * The JSON gateway: `POST /v3/...` with a JSON body is the call of a gRPC method, through the same table that serves gRPC. /v3beta is another name
- * for /v3, as in etcd 3.4 and 3.5.
+ * for /v3, as in etcd 3.4 and 3.5. Every path may be asked by WebSocket as well.
  */
 
 import { parseGrpcTimeout } from '../../net/grpc/grpc-timeout.ts';
 import { type GrpcMethods, GrpcStatus } from '../../net/grpc-call.ts';
 import type { HttpExchange } from '../../net/http-exchange.ts';
+import { asksForWebSocket, openWebSocket } from '../../net/websocket/websocket-handshake.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { JSON_HEADERS, sendMethodNotAllowed, sendTextError } from '../http/answers.ts';
 import { parseMediaType } from '../http/media-type.ts';
@@ -15,6 +16,7 @@ import { JsonError } from './json-node.ts';
 import { jsonToMessage } from './json-to-message.ts';
 import { type GatewayRoute, gatewayRoutes } from './routes.ts';
 import { StreamGatewayCall } from './stream-gateway-call.ts';
+import { WebSocketExchange } from './websocket-exchange.ts';
 
 export interface GatewayOptions {
   readonly methods: GrpcMethods;
@@ -27,6 +29,9 @@ export interface GatewayOptions {
 const DEFAULT_MESSAGE_BYTES_MAX = 2 * 1024 * 1024;
 /** How much larger JSON may be than the message: base64 takes a third, names and numbers a little. */
 const JSON_GROWTH = 2;
+
+/** Tells a client whose handshake is refused what is spoken here. */
+const WEBSOCKET_VERSION = 'Sec-Websocket-Version: 13\r\n';
 
 export class GatewayEndpoint {
   readonly #methods: GrpcMethods;
@@ -41,6 +46,27 @@ export class GatewayEndpoint {
 
   /** `path`: decoded and clean, beginning with /v3/ or /v3beta/. */
   serve(exchange: HttpExchange, path: string): void {
+    if (asksForWebSocket(exchange)) this.#serveWebSocket(exchange, path);
+    else this.#serveHttp(exchange, path);
+  }
+
+  #serveWebSocket(exchange: HttpExchange, path: string): void {
+    const isBearer = (exchange.header('sec-websocket-protocol', 'first') ?? '').startsWith('Bearer');
+    let call: WebSocketExchange | undefined;
+    const refusal = openWebSocket(exchange, {
+      messageBytesMax: this.#messageBytesMax * JSON_GROWTH,
+      protocol: isBearer ? 'Bearer' : undefined,
+      handlerOf: (connection) => {
+        call = new WebSocketExchange(exchange, connection);
+        return call.handler;
+      },
+    });
+    if (call !== undefined) this.#serveHttp(call, path);
+    else if (refusal === 405) sendMethodNotAllowed(exchange, undefined, WEBSOCKET_VERSION);
+    else sendTextError(exchange, 400, 'Bad Request', WEBSOCKET_VERSION);
+  }
+
+  #serveHttp(exchange: HttpExchange, path: string): void {
     const route = gatewayRoutes.get(path.slice(path.indexOf('/', 1)));
     // Version 1 of the gateway answers these two in plain text, version 2 in JSON with 404 and (sic) 501.
     if (route === undefined) sendTextError(exchange, 404, 'Not Found');

@@ -12,6 +12,7 @@
  * something to happen, that end counts as the client's departure; for etcd's HTTP library it always does.
  */
 import { ByteBuffer } from '../byte-buffer.ts';
+import type { OpenProtocol } from '../http-exchange.ts';
 import type { ListenerContext } from '../listener-context.ts';
 import type { Protocol } from '../protocol.ts';
 import type { SocketConnection } from '../socket-connection.ts';
@@ -38,6 +39,8 @@ export class Http1Connection implements Protocol, ExchangeOwner {
   /** False once no further request is taken: what arrives is dropped. */
   private accepting = true;
   private running = false;
+  /** Drives the connection in our place. */
+  private successor: Protocol | undefined;
   private inputEnded = false;
   private closing = false;
   /** Times of the coarse clock: last input, and begin of the present idle time, head, or end of the client's side. */
@@ -61,6 +64,10 @@ export class Http1Connection implements Protocol, ExchangeOwner {
     if (waiting.length === 0) {
       const at = this.run(bytes, start, end);
       if (at === end) return;
+      if (this.successor !== undefined) {
+        this.successor.receive(bytes, at, end);
+        return;
+      }
       if (this.partialHead) this.sinceMs = this.inputMs;
       waiting.append(bytes, at, end);
       this.boundWaiting();
@@ -82,7 +89,8 @@ export class Http1Connection implements Protocol, ExchangeOwner {
   private runWaiting(): void {
     const { waiting } = this;
     waiting.consume(this.run(waiting.bytes, 0, waiting.length));
-    this.boundWaiting();
+    if (this.successor === undefined) this.boundWaiting();
+    else if (waiting.length > 0) this.successor.receive(waiting.bytes, 0, waiting.length);
   }
 
   private boundWaiting(): void {
@@ -100,6 +108,7 @@ export class Http1Connection implements Protocol, ExchangeOwner {
     this.partialHead = false;
     for (;;) {
       const { reading } = this;
+      if (this.successor !== undefined) break;
       if (!this.accepting && (reading === undefined || this.closing)) {
         at = end;
         break;
@@ -172,6 +181,20 @@ export class Http1Connection implements Protocol, ExchangeOwner {
     this.context.metrics.requests++;
     if (asterisk) exchange.send(200, '', '');
     else this.context.handler(exchange);
+    return true;
+  }
+
+  handOver(exchange: Http1Exchange, head: string, open: OpenProtocol): boolean {
+    // Older ones are to be answered first, and input goes on where the request ends.
+    if (!this.running || this.first !== exchange || this.inputEnded) return false;
+    const { socket } = this;
+    this.first = undefined;
+    this.last = undefined;
+    this.open = 0;
+    socket.queueText(head, head.length);
+    this.successor = open(socket);
+    socket.protocol = this.successor;
+    socket.resumeReading();
     return true;
   }
 

@@ -7,7 +7,7 @@
  * Invariant: after `gone` nothing is sent and no callback runs; after `complete` the answer, sent or held, is whole.
  */
 import { ByteBuffer } from '../byte-buffer.ts';
-import type { HttpExchange, HttpStream } from '../http-exchange.ts';
+import type { HttpExchange, HttpStream, OpenProtocol } from '../http-exchange.ts';
 import type { PeerCertificate } from '../peer-certificate.ts';
 import type { SocketConnection } from '../socket-connection.ts';
 import { Http1Stream } from './http1-stream.ts';
@@ -26,6 +26,8 @@ export interface ExchangeOwner {
   stopInput(): void;
   /** The handler wants body bytes that may have arrived already. */
   wantInput(): void;
+  /** False: not now. */
+  handOver(exchange: Http1Exchange, head: string, open: OpenProtocol): boolean;
 }
 
 /** What becomes of body bytes. */
@@ -299,6 +301,12 @@ export class Http1Exchange implements HttpExchange {
       this.owner.socket.context.date.lastLine;
     this.output(head, head.length);
     return stream;
+  }
+
+  takeOver(head: string, open: OpenProtocol): boolean {
+    if (this.started || this.gone || this.body !== undefined || this.minorVersion === 0) return false;
+    this.started = this.complete = this.owner.handOver(this, head, open);
+    return this.complete;
   }
 
   /** False if nobody is there to answer any more. */
