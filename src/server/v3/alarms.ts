@@ -72,7 +72,8 @@ export function alarmText({ memberId, alarm }: AlarmMember): string {
   return `memberID:${memberId} alarm:${alarm === AlarmType.noSpace ? 'NOSPACE' : 'CORRUPT'} `;
 }
 
-function decodeAlarmMember(bytes: Uint8Array): AlarmMember {
+/** From a key of the table. Throws a DecodeError for what is none. */
+export function decodeAlarmMember(bytes: Uint8Array): AlarmMember {
   const reader = new Reader(bytes);
   let memberId = 0n;
   let alarm = 0;

@@ -35,7 +35,7 @@ export class DowngradeInfo {
   /** Reads the row again, as after a snapshot. */
   reload(): void {
     const row = this.#table.get(KEY);
-    this.#current = row === undefined ? NONE : decode(row);
+    this.#current = row === undefined ? NONE : decodeDowngrade(row);
   }
 
   /** Applied from the log. */
@@ -47,10 +47,11 @@ export class DowngradeInfo {
   }
 }
 
-function decode(row: Uint8Array): Downgrade {
+/** From the row's value. Throws a SyntaxError for what is no JSON. */
+export function decodeDowngrade(row: Uint8Array): Downgrade {
   const parsed = JSON.parse(new TextDecoder().decode(row)) as {
     readonly 'target-version'?: string;
     readonly enabled?: boolean;
-  };
-  return { enabled: parsed.enabled ?? false, targetVersion: parsed['target-version'] ?? '' };
+  } | null;
+  return { enabled: parsed?.enabled ?? false, targetVersion: parsed?.['target-version'] ?? '' };
 }

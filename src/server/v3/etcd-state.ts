@@ -17,7 +17,8 @@ import type { Clock } from '../../ports/clock.ts';
 import { mainOf, readUint64 } from '../../store/mvcc/revision-key.ts';
 import { BrokenRow, VersionImport } from '../../store/mvcc/version-import.ts';
 import { DecodeError } from '../../wire/protobuf.ts';
-import { CLUSTER_TABLE } from './downgrade-info.ts';
+import { decodeAlarmMember } from './alarms.ts';
+import { CLUSTER_TABLE, decodeDowngrade } from './downgrade-info.ts';
 
 /** Why a database of etcd can't be taken: a sentence for the operator. */
 export class EtcdStateError extends Error {
@@ -114,10 +115,22 @@ function takerOf(
   return (key, value) => {
     // The version stands in the v2 tree.
     if (name === CLUSTER_TABLE && textOf(key) === 'clusterVersion') return;
-    if (name === 'lease') decodeLeaseRow(value);
+    check(name, key, value);
     // Copies: a page would be kept alive by the least of its rows.
     table.put(key.slice(), value.slice());
   };
+}
+
+/** Throws for what those who read the table would stumble over. */
+function check(table: string, key: Uint8Array, value: Uint8Array): void {
+  if (table === 'alarm') decodeAlarmMember(key);
+  else if (table === CLUSTER_TABLE) decodeDowngrade(value);
+  else if (table === 'lease' && BigInt.asIntN(64, decodeLeaseRow(value).id) !== idIn(key))
+    throw new BrokenRow('a lease whose id is not its key');
+}
+
+function idIn(key: Uint8Array): bigint | undefined {
+  return key.length === 8 ? new DataView(key.buffer, key.byteOffset).getBigInt64(0) : undefined;
 }
 
 async function readMeta(root: BucketReader): Promise<EtcdMeta> {
@@ -189,7 +202,8 @@ function toldNow(take: () => void): void {
 }
 
 function explained(error: unknown): unknown {
-  if (error instanceof BboltDamage || error instanceof BrokenRow || error instanceof DecodeError)
+  const kinds = [BboltDamage, BrokenRow, DecodeError, SyntaxError];
+  if (error instanceof Error && kinds.some((kind) => error instanceof kind))
     return new EtcdStateError(`etcd's database can't be read: ${error.message}`, { cause: error });
   return error;
 }
