@@ -6,18 +6,24 @@ import { readFileSync } from 'node:fs';
 import { clientHandler, metricsHandler } from '../api/client-handler.ts';
 import { HealthService } from '../api/grpc-health/health-service.ts';
 import { withHostWhitelist } from '../api/host-whitelist.ts';
+import { callDurations } from '../api/ops/grpc-metric-rows.ts';
+import type { ListenerFigures } from '../api/ops/listener-metric-rows.ts';
 import {
   createMetrics,
+  observeCalls,
   observeEventLoop,
+  observeListeners,
   observePeers,
   observeProcess,
   observeServer,
+  observeV3,
 } from '../api/ops/metrics.ts';
 import { v3Methods } from '../api/v3/v3-methods.ts';
 import { createWriteBehind } from '../backend/write-behind.ts';
 import type { ServerConfig, ServerUrl } from '../config/server-config.ts';
 import { ETCD_COMPATIBLE_VERSION } from '../config/version.ts';
 import { withCors } from '../net/cors.ts';
+import { countCalls } from '../net/grpc/grpc-traffic.ts';
 import type { HttpExchange, HttpHandler } from '../net/http-exchange.ts';
 import type { Limits } from '../net/limits.ts';
 import { type Listener, listen } from '../net/listener.ts';
@@ -63,6 +69,7 @@ class Run {
   readonly #config: ServerConfig;
   readonly #log: AdjustableLog;
   readonly #listeners: Listener[] = [];
+  readonly #listenerFigures: ListenerFigures[] = [];
   /** What is to be closed at the end, last opened first. */
   readonly #closers: (() => Promise<void>)[] = [];
   #server: Server | undefined;
@@ -201,6 +208,8 @@ class Run {
     );
     this.#server = server;
     observeServer(metrics, server);
+    observeV3(metrics, server.v3, server.maintenance);
+    observeListeners(metrics, () => this.#listenerFigures);
     observePeers(metrics, member.memberId, () => network.stats.counters());
     observeProcess(metrics);
 
@@ -208,7 +217,7 @@ class Run {
     server.start((reason) => this.#onStopped(reason));
     server.onReady(() => {
       observeEventLoop(metrics, watchEventLoop().longestHoldSeconds);
-      const methods = v3Methods(server, new HealthService(), {
+      const uncounted = v3Methods(server, new HealthService(), {
         maxTxnOperations: config.v3.maxTxnOperations,
         maxRequestBytes: config.maxRequestBytes,
         messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
@@ -217,6 +226,8 @@ class Run {
         watchProgressIntervalMs: config.v3.watchProgressIntervalMs,
         random: () => nodeRandom.next(),
       });
+      const methods = countCalls(uncounted, () => (config.v3.callDurations ? callDurations() : undefined));
+      observeCalls(metrics, methods);
       grpcGate.open(methods);
       const handler = clientHandler(server, {
         metrics,
@@ -313,23 +324,23 @@ class Run {
     if (url.scheme === 'https' && tls === undefined)
       throw new Error(`${url.text} needs a certificate and a key`);
     try {
-      this.#listeners.push(
-        await listen({
-          host: url.host,
-          port: url.port,
-          handler,
-          log: this.#log,
-          clock: nodeClock,
-          ...(url.scheme === 'https' && tls !== undefined && { tls }),
-          ...(limits !== undefined && { limits }),
-          ...(grpc !== undefined && {
-            grpc,
-            messageBytesMax: maxRequestBytes + GRPC_OVERHEAD_BYTES,
-            concurrentStreams: maxConcurrentStreams,
-            keepalive: grpcKeepalive,
-          }),
+      const listener = await listen({
+        host: url.host,
+        port: url.port,
+        handler,
+        log: this.#log,
+        clock: nodeClock,
+        ...(url.scheme === 'https' && tls !== undefined && { tls }),
+        ...(limits !== undefined && { limits }),
+        ...(grpc !== undefined && {
+          grpc,
+          messageBytesMax: maxRequestBytes + GRPC_OVERHEAD_BYTES,
+          concurrentStreams: maxConcurrentStreams,
+          keepalive: grpcKeepalive,
         }),
-      );
+      });
+      this.#listeners.push(listener);
+      this.#listenerFigures.push({ url: url.text, metrics: listener.metrics });
     } catch (error) {
       throw new Error(`cannot listen on ${url.text}: ${(error as Error).message}`, { cause: error });
     }

@@ -27,6 +27,8 @@ export interface V3Config {
   readonly downgradeCheckIntervalMs: number;
   readonly watchProgressIntervalMs: number;
   readonly enableGateway: boolean;
+  /** `--metrics extensive`: how long the calls of each gRPC method take. */
+  readonly callDurations: boolean;
 }
 
 export function readV3Settings(settings: Settings, notes: ConfigNote[]): V3Config {
@@ -54,6 +56,7 @@ export function readV3Settings(settings: Settings, notes: ConfigNote[]): V3Confi
     downgradeCheckIntervalMs: Math.max(0, settings.durationMs('experimental-downgrade-check-time')),
     watchProgressIntervalMs,
     enableGateway: settings.switch('enable-grpc-gateway'),
+    callDurations: settings.text('metrics') === 'extensive',
   });
 }
 

@@ -4,6 +4,7 @@
  *
  * The hot path is a unary call: one callback in, one `respond` out, no promise and no closure between them.
  */
+import type { GrpcTraffic } from './grpc/grpc-traffic.ts';
 import type { PeerCertificate } from './peer-certificate.ts';
 
 /** The canonical status codes that etcd uses, by number. */
@@ -77,21 +78,28 @@ export interface GrpcStreamHandler {
   clientDone(): void;
 }
 
-export type GrpcMethod =
-  | {
-      readonly kind: 'unary';
-      /** `request` is valid only during the call: what is kept must be copied. */
-      handle(call: GrpcCall, request: Uint8Array): void;
-    }
-  | {
-      /** Server-streaming: one request, many answers. */
-      readonly kind: 'server-stream';
-      handle(call: GrpcStreamCall, request: Uint8Array): void;
-    }
-  | {
-      readonly kind: 'bidirectional';
-      open(call: GrpcStreamCall): GrpcStreamHandler;
-    };
+interface Counted {
+  /** Where its calls are counted, if they are. */
+  readonly traffic?: GrpcTraffic;
+}
+
+export type GrpcMethod = Counted &
+  (
+    | {
+        readonly kind: 'unary';
+        /** `request` is valid only during the call: what is kept must be copied. */
+        handle(call: GrpcCall, request: Uint8Array): void;
+      }
+    | {
+        /** Server-streaming: one request, many answers. */
+        readonly kind: 'server-stream';
+        handle(call: GrpcStreamCall, request: Uint8Array): void;
+      }
+    | {
+        readonly kind: 'bidirectional';
+        open(call: GrpcStreamCall): GrpcStreamHandler;
+      }
+  );
 
 /** By path: '/package.Service/Method'. */
 export type GrpcMethods = ReadonlyMap<string, GrpcMethod>;

@@ -15,6 +15,8 @@ export interface ListenerMetrics {
   http2Connections: number;
   /** HTTP/2 connections and streams ended for flooding, pinging too often or breaking the protocol. */
   protocolErrors: number;
+  /** HTTP/2 connections among them ended for frames or resets without end. */
+  floods: number;
 }
 
 export function newListenerMetrics(): ListenerMetrics {
@@ -28,5 +30,6 @@ export function newListenerMetrics(): ListenerMetrics {
     receivedBytes: 0,
     http2Connections: 0,
     protocolErrors: 0,
+    floods: 0,
   };
 }

@@ -102,10 +102,22 @@ export interface LeaseRenewal {
   failed(error: ServerError): void;
 }
 
+/** What the entries applied since the start have done. */
+export interface AppliedFigures {
+  readonly puts: number;
+  readonly deletes: number;
+  /** Transactions that did more than one thing. */
+  readonly txns: number;
+  readonly leasesGranted: number;
+  readonly leasesRevoked: number;
+}
+
 export interface V3Server {
   readonly kv: MvccStore;
   readonly watches: WatchHub;
   readonly downgrade: DowngradeControl;
+  /** For metrics. */
+  readonly counts: AppliedFigures;
 
   /**
    * Replicates a request and calls back with what applying it gave. The quota is checked before. Nothing of `request` is kept after the call. `encoded`

@@ -4,6 +4,7 @@
  * A call ends once: by its answer, by an error, by the client's leaving or by its deadline; the last two call back whoever registered. An answer goes out in
  * one piece (`UnaryGatewayCall`) or as lines (`StreamGatewayCall`, in stream-gateway-call.ts).
  */
+import type { GrpcTraffic } from '../../net/grpc/grpc-traffic.ts';
 import { type GrpcCall, GrpcStatus } from '../../net/grpc-call.ts';
 import type { HttpExchange } from '../../net/http-exchange.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
@@ -21,6 +22,8 @@ export abstract class GatewayCall implements GrpcCall {
   protected readonly route: GatewayRoute;
   protected readonly clock: Clock;
   readonly #timer: Timer | undefined;
+  #traffic: GrpcTraffic | undefined;
+  #startMs = 0;
   #ended = false;
   #closeCallbacks: (() => void)[] = [];
   #watchesClient = false;
@@ -33,6 +36,16 @@ export abstract class GatewayCall implements GrpcCall {
     if (timeoutMs === undefined) return;
     this.deadlineMs = clock.monotonicMs() + timeoutMs;
     this.#timer = clock.schedule(timeoutMs, () => this.#expire());
+  }
+
+  /** The method is about to hear of the call, which counts from here on. */
+  count(traffic: GrpcTraffic | undefined): void {
+    this.#traffic = traffic;
+    this.#startMs = traffic?.begun(this.clock) ?? 0;
+  }
+
+  received(message: Uint8Array): void {
+    this.#traffic?.received(message.length);
   }
 
   get path(): string {
@@ -69,15 +82,15 @@ export abstract class GatewayCall implements GrpcCall {
 
   fail(status: GrpcStatus, message: string): void {
     if (this.closed) return;
-    this.ended();
+    this.ended(status);
     this.sendError(status, message);
   }
 
   /** The request is no message: the method has not heard of it. */
   refuse(message: string): void {
     if (this.closed) return;
-    this.ended();
     const status = GrpcStatus.invalidArgument;
+    this.ended(status);
     this.exchange.send(httpCode(status), JSON_HEADERS, errorBody(status, message));
   }
 
@@ -93,26 +106,31 @@ export abstract class GatewayCall implements GrpcCall {
   protected watchClient(): void {
     if (this.#watchesClient) return;
     this.#watchesClient = true;
-    this.exchange.onClose(() => this.#interrupt());
+    this.exchange.onClose(() => this.#interrupt(GrpcStatus.cancelled));
   }
 
   /** Nothing more will be sent by a method. */
-  protected ended(): void {
+  protected ended(status: GrpcStatus): void {
+    if (!this.#ended) this.#traffic?.ended(status, this.#startMs, this.clock);
     this.#ended = true;
     this.#closeCallbacks = [];
     this.#timer?.cancel();
   }
 
-  #interrupt(): void {
+  protected sent(message: Uint8Array): void {
+    this.#traffic?.sent(message.length);
+  }
+
+  #interrupt(status: GrpcStatus): void {
     if (this.#ended) return;
     const callbacks = this.#closeCallbacks;
-    this.ended();
+    this.ended(status);
     for (const callback of callbacks) callback();
   }
 
   #expire(): void {
     if (this.closed) return;
-    this.#interrupt();
+    this.#interrupt(GrpcStatus.deadlineExceeded);
     this.sendError(GrpcStatus.deadlineExceeded, 'context deadline exceeded');
   }
 }
@@ -125,7 +143,8 @@ const PIECE_CHARACTERS = 64 * 1024;
 export class UnaryGatewayCall extends GatewayCall {
   respond(message: Uint8Array): void {
     if (this.closed) return;
-    this.ended();
+    this.sent(message);
+    this.ended(GrpcStatus.ok);
     const shape = this.route.response;
     if (message.length <= AT_ONCE_BYTES) {
       this.exchange.send(200, ANSWER_HEADERS, messageToJson(shape, message));

@@ -4,6 +4,7 @@
  */
 
 import { parseGrpcTimeout } from '../../net/grpc/grpc-timeout.ts';
+import type { GrpcTraffic } from '../../net/grpc/grpc-traffic.ts';
 import { type GrpcMethods, GrpcStatus } from '../../net/grpc-call.ts';
 import type { HttpExchange } from '../../net/http-exchange.ts';
 import { asksForWebSocket, openWebSocket } from '../../net/websocket/websocket-handshake.ts';
@@ -95,16 +96,17 @@ export class GatewayEndpoint {
       }
       case 'unary': {
         const call = new UnaryGatewayCall(exchange, route, this.#clock, timeoutMs);
-        this.#readMessage(exchange, route, call, (message) => method.handle(call, message));
+        this.#readMessage(exchange, route, call, method.traffic, (message) => method.handle(call, message));
         return;
       }
       case 'server-stream': {
         const call = new StreamGatewayCall(exchange, route, this.#clock, timeoutMs);
-        this.#readMessage(exchange, route, call, (message) => method.handle(call, message));
+        this.#readMessage(exchange, route, call, method.traffic, (message) => method.handle(call, message));
         return;
       }
       case 'bidirectional': {
         const call = new StreamGatewayCall(exchange, route, this.#clock, timeoutMs);
+        call.count(method.traffic);
         call.readObjects(method.open(call), this.#messageBytesMax * JSON_GROWTH);
       }
     }
@@ -114,6 +116,7 @@ export class GatewayEndpoint {
     exchange: HttpExchange,
     route: GatewayRoute,
     call: GatewayCall,
+    traffic: GrpcTraffic | undefined,
     then: (message: Uint8Array) => void,
   ): void {
     exchange.readBody(this.#messageBytesMax * JSON_GROWTH, (body) => {
@@ -128,8 +131,12 @@ export class GatewayEndpoint {
         return;
       }
       const max = this.#messageBytesMax;
-      if (message.length <= max) then(message);
-      else {
+      // Also a message that is refused for its size has reached gRPC.
+      call.count(traffic);
+      if (message.length <= max) {
+        call.received(message);
+        then(message);
+      } else {
         const text = `grpc: received message larger than max (${message.length} vs. ${max})`;
         call.fail(GrpcStatus.resourceExhausted, text);
       }

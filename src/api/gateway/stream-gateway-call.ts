@@ -28,6 +28,7 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
 
   write(message: Uint8Array): boolean {
     if (this.closed) return false;
+    this.sent(message);
     this.#stream ??= this.#begin();
     return this.#stream.write(`{"result":${messageToJson(this.route.response, message)}}\n`);
   }
@@ -39,7 +40,7 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
 
   end(): void {
     if (this.closed) return;
-    this.ended();
+    this.ended(GrpcStatus.ok);
     if (this.#stream === undefined) this.exchange.send(200, '', '');
     else this.#stream.end();
   }
@@ -121,6 +122,7 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
       try {
         const message = jsonToMessage(this.route.request, text);
         this.#heard = true;
+        this.received(message);
         this.#handler?.message(message);
       } catch (error) {
         if (!(error instanceof JsonError)) throw error;

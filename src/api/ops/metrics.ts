@@ -12,11 +12,15 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { exponentialBounds, Histogram } from '../../ports/histogram.ts';
 import type { MemberId } from '../../raft/types.ts';
 import type { QuorateServer } from '../../server/contract.ts';
+import type { V3Maintenance, V3Server } from '../../server/v3-contract.ts';
+import { type CountedMethods, grpcRows } from './grpc-metric-rows.ts';
 import type { HealthChecks } from './health.ts';
 import { KeyTraffic } from './key-traffic.ts';
 import { LazyMetric, type MetricRow } from './lazy-metric.ts';
+import { type ListenerFigures, listenerRows } from './listener-metric-rows.ts';
 import { eventLoopRows, processRows, serverRows, standingRows } from './metric-rows.ts';
 import { type PeerCountersSource, peerRows } from './peer-metric-rows.ts';
+import { v3Rows } from './v3-metric-rows.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -46,6 +50,21 @@ export function createMetrics(): Metrics {
 /** Adds what is read from the server itself. Each of these functions is called at most once for a Metrics. */
 export function observeServer(metrics: Metrics, server: QuorateServer): void {
   register(metrics, serverRows(server));
+}
+
+/** Adds the v3 store and what is done to it. */
+export function observeV3(metrics: Metrics, v3: V3Server, maintenance: V3Maintenance): void {
+  register(metrics, v3Rows(v3, maintenance));
+}
+
+/** Adds the calls of gRPC methods. */
+export function observeCalls(metrics: Metrics, methods: CountedMethods): void {
+  register(metrics, grpcRows(methods));
+}
+
+/** Adds what the listeners took and refused. */
+export function observeListeners(metrics: Metrics, listeners: () => readonly ListenerFigures[]): void {
+  register(metrics, listenerRows(listeners));
 }
 
 /** Adds the traffic with other members. */

@@ -40,7 +40,6 @@ export const monitoringFlags = [
     choices: ['basic', 'extensive'],
     default: 'basic',
     doc: "Detail of /metrics: 'basic', or 'extensive' with a histogram of each gRPC method.",
-    needs: 'gRPC, whose histograms these are',
   },
   {
     name: 'listen-metrics-urls',

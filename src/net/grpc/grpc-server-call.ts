@@ -15,6 +15,7 @@ import { Http2Stream } from '../http2/http2-stream.ts';
 import type { LargeInput } from '../http2/input-budget.ts';
 import type { PeerCertificate } from '../peer-certificate.ts';
 import type { DeadlineEntry } from './deadline-wheel.ts';
+import type { GrpcTraffic } from './grpc-traffic.ts';
 import { percentEncoded } from './status-fields.ts';
 import { unpackMessage } from './unpack-message.ts';
 
@@ -29,6 +30,8 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
   closed = false;
 
   private readonly method: GrpcMethod;
+  private readonly traffic: GrpcTraffic | undefined;
+  private readonly startMs: number;
   private closeCallback: (() => void) | undefined = undefined;
   private drainCallback: (() => void) | undefined = undefined;
   private handler: GrpcStreamHandler | undefined = undefined;
@@ -55,6 +58,8 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     this.method = method;
     const { context } = owner;
     this.inputMs = context.nowMs;
+    this.traffic = method.traffic;
+    this.startMs = method.traffic?.begun(context.clock) ?? 0;
     if (head.grpcTimeoutMs >= 0) {
       const nowMs = context.clock.monotonicMs();
       this.deadlineMs = nowMs + head.grpcTimeoutMs;
@@ -163,6 +168,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
 
   private deliver(message: Uint8Array): void {
     const { method } = this;
+    if (!this.requested) this.traffic?.received(message.length);
     if (method.kind === 'bidirectional') {
       this.handler!.message(message);
     } else if (!this.requested) {
@@ -252,7 +258,8 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
   respond(message: Uint8Array): void {
     if (this.closed) return;
     const { output } = this.owner;
-    this.close();
+    this.close(GrpcStatus.ok);
+    this.traffic?.sent(message.length);
     if (output.isFree(this, message.length + messageHeadBytes)) {
       output.grpcAnswer(this, message, !this.headersSent);
       this.finish();
@@ -265,7 +272,10 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
 
   respondParts(parts: readonly Uint8Array[]): void {
     if (this.closed) return;
-    this.close();
+    this.close(GrpcStatus.ok);
+    let length = 0;
+    for (const part of parts) length += part.length;
+    this.traffic?.sent(length);
     this.writeHeaders();
     this.ending = true;
     this.enqueueMessage(parts);
@@ -280,6 +290,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
     const { output, context } = this.owner;
     this.writeHeaders();
     if (output.isFree(this, message.length + messageHeadBytes)) {
+      this.traffic?.sent(message.length);
       output.grpcMessage(this, message);
       return true;
     }
@@ -293,6 +304,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
       this.resetBy(ErrorCode.enhanceYourCalm);
       return false;
     }
+    this.traffic?.sent(message.length);
     this.enqueueMessage([message]);
     // Once full it is so until `drained` was called: whoever was told to wait may be another than this one.
     this.full ||= this.queuedBytes > pendingOutputBytes || (this.queuedBytes > 0 && output.overfull);
@@ -309,22 +321,23 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
 
   end(): void {
     if (this.closed) return;
-    this.close();
+    this.close(GrpcStatus.ok);
     this.writeHeaders();
     this.endOutput();
   }
 
   fail(status: GrpcStatus, message: string): void {
     if (this.closed) return;
-    this.close();
+    this.close(status);
     this.failure = { status, message };
     this.endOutput();
   }
 
-  private close(): void {
+  private close(status: GrpcStatus): void {
     this.closed = true;
     this.closeCallback = undefined;
     this.drainCallback = undefined;
+    this.traffic?.ended(status, this.startMs, this.owner.context.clock);
   }
 
   private writeHeaders(): void {
@@ -410,7 +423,7 @@ export class GrpcServerCall extends Http2Stream implements GrpcStreamCall, Large
   protected gone(): void {
     const callback = this.closeCallback;
     if (this.closed) return;
-    this.close();
+    this.close(GrpcStatus.cancelled);
     callback?.();
   }
 

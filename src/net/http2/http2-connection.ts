@@ -154,6 +154,7 @@ export class Http2Connection implements Protocol, InputOwner {
     if (this.ending) return;
     const { context, socket } = this;
     context.metrics.protocolErrors++;
+    if (code === ErrorCode.enhanceYourCalm) context.metrics.floods++;
     context.log.debug('an HTTP/2 connection is closed', {
       remoteAddress: socket.remoteAddress,
       code,

@@ -37,6 +37,7 @@ import type {
   V3Outcome,
   V3Server,
 } from '../v3-contract.ts';
+import { AppliedCounts } from './applied-counts.ts';
 import { AutoCompaction, type AutoCompactionSettings } from './auto-compaction.ts';
 import { CorruptionCheck } from './corruption-check.ts';
 import { DOWNGRADE_PATH, DowngradeJob } from './downgrade-job.ts';
@@ -97,6 +98,7 @@ export class V3Service implements V3Server {
   readonly leaseService: LeaseService;
   readonly corruption: CorruptionCheck;
   readonly downgrade: DowngradeJob;
+  readonly counts = new AppliedCounts();
   readonly #parts: V3ServiceParts;
   readonly #applier: V3Applier;
   readonly #proposals = new Proposals<Uint8Array, Submitted<V3Outcome>>();
@@ -288,6 +290,7 @@ export class V3Service implements V3Server {
     const waiter = id === undefined ? undefined : this.#takeWaiter(id, data);
     const isNew = index > this.kv.appliedIndex;
     const outcome = this.#applier.apply(decoded.request, isNew);
+    this.counts.count(outcome);
     if (waiter === undefined) return undefined;
     if (isNew) waiter.done({ ok: true, value: outcome });
     // A snapshot brought the effect, but not what applying it gave: as if the answer were lost on its way.

@@ -32,6 +32,7 @@ class FakeV3 implements V3Server {
   readonly kv: MvccStore;
   readonly watches: WatchHub;
   /** Judged by tests of the server. */
+  readonly counts = { puts: 0, deletes: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
   readonly downgrade: DowngradeControl = { validate: refuse, enable: refuse, cancel: refuse };
   /** Renewals that were asked for and not answered yet, in order. */
   readonly renewals: LeaseRenewal[] = [];
