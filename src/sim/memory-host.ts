@@ -7,6 +7,7 @@ import type {
   PeerQuestion,
   PeerReply,
   PeerTraffic,
+  SnapshotForm,
   SnapshotMessage,
 } from '../ports/peer-network.ts';
 import type { MemberId, Message } from '../raft/types.ts';
@@ -85,8 +86,8 @@ export class MemoryHost implements PeerNetwork {
     send().catch(() => this.failed(message));
   }
 
-  snapshotFormOf(): 'quorate' {
-    return 'quorate';
+  snapshotFormOf(): SnapshotForm {
+    return this.#network.snapshotForm;
   }
 
   ask(to: MemberId, question: PeerQuestion, done: (answer: PeerAnswer) => void): void {
@@ -128,7 +129,7 @@ export class MemoryHost implements PeerNetwork {
       }
       const broken = (): void => told?.failed(message);
       this.receiving.add(broken);
-      const received = handlers.onSnapshot(message, inPieces(state), 'quorate');
+      const received = handlers.onSnapshot(message, inPieces(state), this.#network.snapshotForm);
       received.then(
         () => this.receiving.delete(broken) && told?.sent(message),
         () => this.receiving.delete(broken) && told?.failed(message),

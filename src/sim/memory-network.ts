@@ -12,6 +12,7 @@ import {
   type PeerNetwork,
   PeerProbeError,
   type PeerQuestion,
+  type SnapshotForm,
 } from '../ports/peer-network.ts';
 import type { Random } from '../ports/random.ts';
 import type { MemberId, Message } from '../raft/types.ts';
@@ -57,6 +58,8 @@ export class MemoryNetwork {
   };
   /** The host `name` asked the others something, and nobody answered; it learns of it next. */
   onUnanswered: (name: string) => void = () => {};
+  /** How the state of v3 follows a snapshot: 'etcd' as between members of both kinds. */
+  snapshotForm: SnapshotForm = 'quorate';
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #hosts = new Map<string, MemoryHost>();

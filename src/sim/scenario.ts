@@ -13,6 +13,8 @@ export interface ScenarioFault {
 export interface Scenario {
   readonly founders: number;
   readonly snapshotCount: number;
+  /** Snapshots come as etcd's databases. No seed draws it; `etcd-snapshots.test.ts` asks for it. */
+  readonly etcdSnapshots: boolean;
   /** Length at which the log's next segment begins. */
   readonly segmentBytes: number;
   /** How far ahead of the log's end zeros are written; 0: not at all. */
@@ -55,6 +57,7 @@ export function drawScenario(dice: Dice): Scenario {
   return {
     founders,
     snapshotCount,
+    etcdSnapshots: false,
     segmentBytes: dice.pick([8_192, 32_768, 262_144])!,
     zeroAheadBytes: dice.pick([0, 0, 4_096, 65_536])!,
     strict: dice.chance(0.5),

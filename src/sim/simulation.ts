@@ -118,6 +118,7 @@ class Simulation {
       ...(smallWatchLog && { watchSizes: SMALL_WATCH_SIZES }),
     });
     this.#hosts.network.faults.delayMs = delayMs;
+    if (this.#scenario.etcdSnapshots) this.#hosts.network.snapshotForm = 'etcd';
     this.#supervisor = new Supervisor(this.#hosts, new Dice(dice.seed()));
     this.#operator = new Operator(this.#hosts, this.#supervisor, new Dice(dice.seed()));
     this.#pool = new ClientPool(thinkMs);
