@@ -259,6 +259,13 @@ test('a snapshot travels in a request of its own and its fate is reported', asyn
   assert.equal(ended, 1);
   assert.equal(a.network.stats.counters().get(B)!.snapshotSendSuccess, 1);
   assert.equal(b.network.stats.counters().get(A)!.snapshotReceiveSuccess, 1);
+  // The same in the form that any member takes.
+  assert.equal(a.network.snapshotFormOf(B), 'quorate');
+  a.network.sendSnapshot(message, state(2), 'etcd');
+  await b.until(() => b.forms.length === 2);
+  assert.deepEqual(b.forms, ['quorate', 'etcd']);
+  assert.equal(b.states[1]!.length, 200_000);
+  assert.equal(ended, 2);
   // To a peer that is not there it fails.
   await b.close();
   a.network.sendSnapshot(message, state(100));
@@ -289,6 +296,15 @@ test('a question is answered by the member asked, and by nobody when it is gone'
 test('a snapshot is not sent to a peer that has not said it understands ours', async (t) => {
   const a = await startMember(t, A);
   a.network.addPeer(B, ['http://127.0.0.1:1']);
+  let returned = 0;
+  const end: IteratorResult<Uint8Array> = { done: true, value: undefined };
+  const state: AsyncIterator<Uint8Array> = {
+    next: () => Promise.resolve(end),
+    return() {
+      returned++;
+      return Promise.resolve(end);
+    },
+  };
   const confState = { voters: [A], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
   a.network.sendSnapshot(
     {
@@ -298,8 +314,10 @@ test('a snapshot is not sent to a peer that has not said it understands ours', a
       term: 1,
       snapshot: { data: new Uint8Array(1), metadata: { index: 1, term: 1, confState } },
     },
-    (async function* () {})(),
+    { [Symbol.asyncIterator]: () => state },
   );
+  assert.equal(a.network.snapshotFormOf(B), undefined);
+  assert.equal(returned, 1, 'what the state holds is given back');
   assert.deepEqual(a.events, [], 'nothing is reported from inside send');
   await a.until(() => a.events.includes(`snapshot ${B} failed`));
   await a.log.line((line) => /it has not answered so far/.test(line.message));
