@@ -14,7 +14,7 @@ import type { PeerCounters } from './peer-counters.ts';
 import type { PeerEnvironment } from './peer-environment.ts';
 import { ETCD_SNAPSHOT_KIND, SNAPSHOT_HEADER, SNAPSHOT_KIND } from './peer-headers.ts';
 import type { PeerStatus } from './peer-status.ts';
-import { post } from './post.ts';
+import { type Post, post } from './post.ts';
 import { RepeatedLog } from './repeated-log.ts';
 import type { UrlPicker } from './url-picker.ts';
 
@@ -52,40 +52,50 @@ export class SnapshotSender {
       return;
     }
     const body = frame(encodeMessage(message));
-    const counted = new CountedBytes(state);
+    const tail = new Tail(state);
     const facts = { 'snapshot-index': index, 'message-bytes': body.length, form };
     log.info('sending snapshot', facts);
     counters.snapshotSendInFlight++;
     const startMs = clock.monotonicMs();
-    const abort = post(
-      this.#environment,
-      this.#peer,
-      {
-        path: '/raft/snapshot',
-        contentType: 'application/octet-stream',
-        headers: { [SNAPSHOT_HEADER]: form === 'quorate' ? SNAPSHOT_KIND : ETCD_SNAPSHOT_KIND },
-        body,
-        tail: counted.read(),
-        silenceTimeoutMs: limits.snapshotTimeoutMs,
-      },
-      (failure) => {
-        this.#inFlight.delete(abort);
-        counters.snapshotSendInFlight--;
-        if (this.#closed) return;
-        if (failure === undefined) {
-          status.activate();
-          counters.sentBytes += body.length + counted.bytes;
-          counters.snapshotSendSuccess++;
-          counters.snapshotSendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
-          log.info('sent snapshot', { ...facts, 'state-bytes': counted.bytes });
-          this.#environment.reportSnapshot(id, true);
-          return;
-        }
-        log.warn('failed to send snapshot', { ...facts, error: failure });
-        status.deactivate('post sendMsgSnap', failure);
-        this.#failed();
-      },
+    const settle = (failure: string | undefined): void => {
+      counters.snapshotSendInFlight--;
+      if (this.#closed) return;
+      if (failure === undefined) {
+        status.activate();
+        counters.sentBytes += body.length + tail.bytes;
+        counters.snapshotSendSuccess++;
+        counters.snapshotSendSeconds.observe((clock.monotonicMs() - startMs) / 1000);
+        log.info('sent snapshot', { ...facts, 'state-bytes': tail.bytes });
+        this.#environment.reportSnapshot(id, true);
+        return;
+      }
+      log.warn('failed to send snapshot', { ...facts, error: failure });
+      status.deactivate('post sendMsgSnap', failure);
+      this.#failed();
+    };
+    const spec = {
+      path: '/raft/snapshot',
+      contentType: 'application/octet-stream',
+      headers: { [SNAPSHOT_HEADER]: form === 'quorate' ? SNAPSHOT_KIND : ETCD_SNAPSHOT_KIND },
+      body,
+      silenceTimeoutMs: limits.snapshotTimeoutMs,
+    };
+    tail.begin().then(
+      () => this.#post(spec, tail, settle),
+      (error: Error) => settle(error.message),
     );
+  }
+
+  #post(spec: Omit<Post, 'tail'>, tail: Tail, settle: (failure: string | undefined) => void): void {
+    if (this.#closed) {
+      void tail.end();
+      settle('closed');
+      return;
+    }
+    const abort = post(this.#environment, this.#peer, { ...spec, tail: tail.read() }, (failure) => {
+      this.#inFlight.delete(abort);
+      settle(failure);
+    });
     this.#inFlight.add(abort);
   }
 
@@ -121,18 +131,37 @@ function frame(message: Uint8Array): Uint8Array {
   return body;
 }
 
-class CountedBytes {
+/**
+ * What follows the message, counted. It is begun before there is a connection: the first piece of a database comes only after a walk over all its rows, and
+ * a connection that is silent for so long would be given up.
+ */
+class Tail {
   bytes = 0;
-  readonly #source: AsyncIterable<Uint8Array>;
+  readonly #pieces: AsyncIterator<Uint8Array>;
+  #first: IteratorResult<Uint8Array> | undefined;
 
-  constructor(source: AsyncIterable<Uint8Array>) {
-    this.#source = source;
+  constructor(state: AsyncIterable<Uint8Array>) {
+    this.#pieces = state[Symbol.asyncIterator]();
+  }
+
+  async begin(): Promise<void> {
+    this.#first = await this.#pieces.next();
   }
 
   async *read(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of this.#source) {
-      this.bytes += chunk.length;
-      yield chunk;
+    try {
+      let piece = this.#first ?? (await this.#pieces.next());
+      while (piece.done !== true) {
+        this.bytes += piece.value.length;
+        yield piece.value;
+        piece = await this.#pieces.next();
+      }
+    } finally {
+      await this.end();
     }
+  }
+
+  async end(): Promise<void> {
+    await this.#pieces.return?.();
   }
 }

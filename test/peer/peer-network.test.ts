@@ -272,6 +272,43 @@ test('a snapshot travels in a request of its own and its fate is reported', asyn
   await a.until(() => a.events.includes(`snapshot ${B} failed`));
 });
 
+test('a connection for a snapshot is made once there is something to send, however long that takes', async (t) => {
+  const a = await startMember(t, A);
+  const b = await startMember(t, B);
+  await connect(a, b);
+  const confState = { voters: [A, B], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  let give = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    await ready;
+    yield Buffer.from('at last');
+  }
+  const snapshot = { data: new Uint8Array(1), metadata: { index: 1, term: 1, confState } };
+  a.network.sendSnapshot({ type: 'snapshot', from: A, to: B, term: 1, snapshot }, slow(), 'etcd');
+  const question = {
+    method: 'POST',
+    path: '/leases',
+    contentType: 'text/plain',
+    body: Buffer.from('?'),
+  } as const;
+  // Long enough for a request that was made before to arrive before.
+  await new Promise<PeerAnswer>((resolve) => a.network.ask(B, { ...question, timeoutMs: 5000 }, resolve));
+  assert.equal(b.network.stats.counters().get(A)!.snapshotReceiveInFlight, 0);
+  assert.equal(a.network.stats.counters().get(B)!.snapshotSendInFlight, 1);
+  give();
+  await a.until(() => a.events.includes(`snapshot ${B} sent`));
+  assert.equal(String(b.states[0]), 'at last');
+  // One that fails before it begins.
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield await Promise.reject(new Error('no disk'));
+  }
+  a.network.sendSnapshot({ type: 'snapshot', from: A, to: B, term: 1, snapshot }, broken(), 'etcd');
+  await a.until(() => a.events.includes(`snapshot ${B} failed`));
+  assert.equal(a.network.stats.counters().get(B)!.snapshotSendInFlight, 0);
+});
+
 test('a question is answered by the member asked, and by nobody when it is gone', async (t) => {
   const a = await startMember(t, A);
   const b = await startMember(t, B);
