@@ -41,6 +41,7 @@ export function tellV3(observation: V3Observation): string | undefined {
         : `watcher ${observation.watcherId} hears that all before ${observation.compacted} is compacted`;
     case 'v3-revoke-committed':
       return `${observation.member} ends lease ${observation.lease}`;
+    case 'v3-grant-committed':
     case 'v3-revision':
     case 'v3-applied':
     case 'v3-durable':

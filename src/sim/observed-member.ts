@@ -205,9 +205,10 @@ export class ObservedMember extends SimulatedMember {
       recorder.observe({ kind: 'entries-committed', ...this.#here(), entries: committed.map(digestOf) });
       for (const { type, data, index } of committed) {
         const request = type === 'normal' ? v3RequestOf(data) : undefined;
-        if (request?.kind !== 'lease-revoke') continue;
+        if (request?.kind !== 'lease-revoke' && request?.kind !== 'lease-grant') continue;
+        const kind = request.kind === 'lease-grant' ? 'v3-grant-committed' : 'v3-revoke-committed';
         const lease = Number(request.request.id);
-        recorder.observe({ kind: 'v3-revoke-committed', ...this.#here(), index, lease });
+        recorder.observe({ kind, ...this.#here(), index, lease });
       }
     }
   }

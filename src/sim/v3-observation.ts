@@ -174,9 +174,9 @@ export interface V3Durable extends OfProcess {
   readonly appliedIndex: number;
 }
 
-/** An entry that ends a lease is committed; told by each member. */
-export interface V3RevokeCommitted extends OfProcess {
-  readonly kind: 'v3-revoke-committed';
+/** An entry that begins or ends a lease is committed; told by each member. */
+export interface V3LeaseCommitted extends OfProcess {
+  readonly kind: 'v3-grant-committed' | 'v3-revoke-committed';
   readonly index: number;
   readonly lease: number;
 }
@@ -224,7 +224,7 @@ export type V3Observation =
   | V3Revision
   | V3Applied
   | V3Durable
-  | V3RevokeCommitted
+  | V3LeaseCommitted
   | V3WatchBegun
   | V3WatchDelivered
   | V3WatchEnded

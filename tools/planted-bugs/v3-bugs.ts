@@ -116,14 +116,6 @@ export const v3Bugs: readonly PlantedBug[] = [
     finder: 'server',
   },
   {
-    name: 'lease-times-of-deposed-leader',
-    file: 'src/server/v3/lease-service.ts',
-    find: '    const { lessor, kv, clock, awaitReadIndex } = this.#parts;\n',
-    replace:
-      '    const { lessor, kv, clock } = this.#parts;\n    const awaitReadIndex = (go: (error: ServerError | undefined) => void): void => go(undefined);\n',
-    finder: 'server',
-  },
-  {
     name: 'lease-checkpoint-outlives-renewal',
     file: 'src/lease/create-lessor.ts',
     find: 'mustResetCheckpoint: lease.remainingTtl > 0 || lease.checkpointProposed }',

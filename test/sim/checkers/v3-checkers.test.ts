@@ -355,6 +355,14 @@ test('leases last as long as promised, and no longer than they should', () => {
     returned(2, renew, refused('lease-not-found'), 600),
   );
   object(new LeasePromises(), /nobody renewed it since 100 ms/, ...granted, end(60_000, 5));
+  // A grant that its client has given up may be committed later.
+  const givenUp = [
+    invoked(1, grant),
+    returned(1, grant, { kind: 'unknown', reason: 'timeout' }, 7_000),
+  ] as const;
+  const begins: Observation = { kind: 'v3-grant-committed', ...of(1), atMs: 50_000, index: 7, lease: 5 };
+  accept(new LeasePromises(), ...givenUp, begins, end(60_000, 5));
+  object(new LeasePromises(), /nobody renewed it since 50000 ms/, ...givenUp, begins, end(80_000, 5));
   object(new LeasePromises(), /has no lease 5/, ...granted, end(60_000));
   const attached: Observation = {
     ...(end(15_000) as Extract<Observation, { kind: 'v3-final' }>),

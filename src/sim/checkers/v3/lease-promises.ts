@@ -25,6 +25,8 @@ export class LeasePromises implements Checker {
   readonly name = 'lease promises';
   readonly #leases = new Map<number, Promised>();
   readonly #invokedAt = new Map<number, number>();
+  /** When a lease began, which may be long after its client gave up. */
+  readonly #begunAt = new Map<number, number>();
   /** When the end of a lease was committed, be its grant answered by then or not. */
   readonly #endedAt = new Map<number, number>();
   #lastLeaderMs = 0;
@@ -45,6 +47,11 @@ export class LeasePromises implements Checker {
       case 'v3-returned':
         this.#returned(observation);
         return;
+      case 'v3-grant-committed': {
+        const { lease, atMs } = observation;
+        if (!this.#begunAt.has(lease)) this.#begunAt.set(lease, atMs);
+        return;
+      }
       case 'v3-revoke-committed': {
         const { lease, atMs, member } = observation;
         if (this.#endedAt.has(lease)) return;
@@ -116,7 +123,8 @@ export class LeasePromises implements Checker {
       throw this.#failure(`in the end ${member} has ${key} of lease ${lease}, which has ended`);
     }
     for (const { lease, ttl } of leases) {
-      const lastMs = Math.max(this.#lastLeaderMs, this.#leases.get(lease)?.lastMs ?? 0);
+      const { lastMs: heardMs = 0 } = this.#leases.get(lease) ?? {};
+      const lastMs = Math.max(this.#lastLeaderMs, this.#begunAt.get(lease) ?? 0, heardMs);
       if (atMs <= lastMs + ttl * 1000 * (1 + 2 * DRIFT_MAX) + LATE_MS) continue;
       throw this.#failure(
         `in the end, at ${atMs.toFixed(0)} ms, ${member} has lease ${lease} of ${ttl} s; nobody renewed it since ${lastMs.toFixed(0)} ms`,
