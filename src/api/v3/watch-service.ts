@@ -3,6 +3,7 @@ import type { GrpcMethod } from '../../net/grpc-call.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { WatchRequestSchema } from '../../wire/generated/etcdserverpb/watch_pb.ts';
 import { ownCopy } from '../../wire/v3/kv-requests.ts';
+import { EventResponses } from './event-responses.ts';
 import { attempt, failCall, type RpcContext, readRequest } from './rpc-context.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -21,6 +22,7 @@ const REFUSED = { message() {}, clientDone() {} };
 export class WatchService {
   readonly #context: RpcContext;
   readonly #options: WatchServiceOptions;
+  readonly #responses = new EventResponses();
 
   constructor(context: RpcContext, options: WatchServiceOptions) {
     this.#context = context;
@@ -40,7 +42,7 @@ export class WatchService {
               return REFUSED;
             }
             call.sendHeaders();
-            const stream = new WatchStream(call, this.#context, this.#options);
+            const stream = new WatchStream(call, this.#context, this.#options, this.#responses);
             return {
               message: (bytes) =>
                 attempt(call, () => stream.request(readRequest(WatchRequestSchema, ownCopy(bytes)))),

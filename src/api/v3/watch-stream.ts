@@ -13,6 +13,7 @@ import {
   type WatchResponseFields,
   watchEventLength,
 } from '../../wire/v3/watch-responses.ts';
+import type { EventResponses } from './event-responses.ts';
 import type { RpcContext } from './rpc-context.ts';
 import type { WatchServiceOptions } from './watch-service.ts';
 
@@ -36,14 +37,13 @@ interface StreamWatch {
   heard: boolean;
 }
 
-/** Watches with equal requests get the same array of events: encoded once, sent to all. */
-const encodings = new WeakMap<readonly WatchEvent[], Uint8Array>();
-const eventWriter = new Writer();
+const fragmentWriter = new Writer();
 
 export class WatchStream {
   readonly #call: GrpcStreamCall;
   readonly #context: RpcContext;
   readonly #options: WatchServiceOptions;
+  readonly #responses: EventResponses;
   readonly #watches = new Map<bigint, StreamWatch>();
   readonly #paused = new Set<StreamWatch>();
   #nextId = 0n;
@@ -53,10 +53,17 @@ export class WatchStream {
   /** The client has to take something before more is written for its watches. */
   #isFull = false;
 
-  constructor(call: GrpcStreamCall, context: RpcContext, options: WatchServiceOptions) {
+  /** `responses`: shared by all streams of `context`. */
+  constructor(
+    call: GrpcStreamCall,
+    context: RpcContext,
+    options: WatchServiceOptions,
+    responses: EventResponses,
+  ) {
     this.#call = call;
     this.#context = context;
     this.#options = options;
+    this.#responses = responses;
     call.onClose(() => this.#end());
     call.onDrain(() => this.#drained());
   }
@@ -169,17 +176,22 @@ export class WatchStream {
   #send(mine: StreamWatch, events: readonly WatchEvent[], revision: number): boolean {
     if (events.length === 0) return true;
     mine.heard = true;
-    let encoded = encodings.get(events);
-    if (encoded === undefined) {
-      encoded = encodeWatchEvents(eventWriter, events);
-      encodings.set(events, encoded);
-    }
-    const hasRoom =
-      mine.fragments && encoded.length >= this.#options.fragmentBytes && events.length > 1
-        ? this.#writeFragments(mine, events, revision)
-        : this.#write(revision, { watchId: mine.id, events: encoded });
+    const hasRoom = this.#isInFragments(mine, events)
+      ? this.#writeFragments(mine, events, revision)
+      : this.#writeEvents(mine, events, revision);
     if (!hasRoom) this.#paused.add(mine);
     return hasRoom;
+  }
+
+  #isInFragments(mine: StreamWatch, events: readonly WatchEvent[]): boolean {
+    if (!mine.fragments || events.length === 1) return false;
+    return this.#responses.encoded(events).length >= this.#options.fragmentBytes;
+  }
+
+  #writeEvents(mine: StreamWatch, events: readonly WatchEvent[], revision: number): boolean {
+    const { writer } = this.#context;
+    const header = this.#context.header(revision);
+    return this.#writeBytes(this.#responses.response(writer, header, mine.id, events));
   }
 
   #writeFragments(mine: StreamWatch, events: readonly WatchEvent[], revision: number): boolean {
@@ -193,7 +205,7 @@ export class WatchStream {
         if (end > start && bytes >= fragmentBytes) break;
         end++;
       }
-      const part = encodeWatchEvents(eventWriter, events.slice(start, end));
+      const part = encodeWatchEvents(fragmentWriter, events.slice(start, end));
       start = end;
       hasRoom = this.#write(revision, { watchId: mine.id, events: part, fragment: start < events.length });
     }
@@ -202,7 +214,11 @@ export class WatchStream {
 
   #write(revision: number, fields: WatchResponseFields): boolean {
     const { writer } = this.#context;
-    if (this.#call.write(encodeWatchResponse(writer, this.#context.header(revision), fields))) return true;
+    return this.#writeBytes(encodeWatchResponse(writer, this.#context.header(revision), fields));
+  }
+
+  #writeBytes(response: Uint8Array): boolean {
+    if (this.#call.write(response)) return true;
     this.#isFull = true;
     return false;
   }

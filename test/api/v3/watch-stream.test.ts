@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { EventResponses } from '../../../src/api/v3/event-responses.ts';
 import { WatchStream } from '../../../src/api/v3/watch-stream.ts';
 import {
   WatchCreateRequestSchema,
@@ -21,12 +22,9 @@ class Stream {
   #read = 0;
 
   constructor(fragmentBytes = 1_000_000) {
-    this.#stream = new WatchStream(this.call, this.member.context, {
-      progressIntervalMs: PROGRESS_MS,
-      fragmentBytes,
-      clock: this.member.clock,
-      random: () => 0,
-    });
+    const { clock, context } = this.member;
+    const options = { progressIntervalMs: PROGRESS_MS, fragmentBytes, clock, random: () => 0 };
+    this.#stream = new WatchStream(this.call, context, options, new EventResponses());
   }
 
   watch(key: string, more: MessageInitShape<typeof WatchCreateRequestSchema> = {}): void {
