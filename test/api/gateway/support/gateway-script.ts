@@ -184,7 +184,8 @@ class LineReader {
   }
 }
 
-const WAIT_MS_MAX = 10_000;
+/** Of a machine that is busy with other things, too. */
+const WAIT_MS_MAX = 60_000;
 
 async function within<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
