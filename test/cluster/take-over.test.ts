@@ -34,7 +34,7 @@ const flags = ['--heartbeat-interval=100', '--election-timeout=2000', '--strict-
 const lease = 0x6000_0000_0000_0001n;
 const tookOver = "took over etcd's database";
 /** Etcd in Quorate's place needs none of this. */
-const standIn = isStandIn ? 'only Quorate takes over' : false;
+const standIn = isStandIn && 'only Quorate takes over';
 
 const lines = [
   { name: '3.4', program: etcd, end: 'stopped', skip: standIn || needs('quorate', etcd.command, 'etcdctl') },
