@@ -26,6 +26,7 @@ import { QuorumReads } from './quorum-reads.ts';
 import { ReceivedSnapshots } from './received-snapshots.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { Replicator } from './replicator.ts';
+import type { RequestsInLog } from './requests-in-log.ts';
 import { selfStatsOf } from './self-stats.ts';
 import type { ServerParts, ServerSettings, StopReason } from './server-parts.ts';
 import { SnapshotKeeper } from './snapshot-keeper.ts';
@@ -118,22 +119,20 @@ export class Server implements QuorateServer {
       wake,
     });
     const isLeader = (): boolean => this.isLeader;
-    const isStopped = (): boolean => this.#stopped;
-    const replicate = (data: Uint8Array, startedMs: number): boolean =>
-      this.#replicator.propose(data, startedMs);
-    const replicateLeading = (entries: readonly Uint8Array[]): void =>
-      this.#replicator.proposeLeading(entries);
-    this.#v2 = new V2Service({
-      ...{ store, clock, ids: this.#ids, isLeader, isStopped, replicate, replicateLeading },
+    const inLog: RequestsInLog = {
+      ...{ clock, ids: this.#ids, isLeader },
+      isStopped: () => this.#stopped,
+      replicate: (data, startedMs) => this.#replicator.propose(data, startedMs),
+      replicateLeading: (entries) => this.#replicator.proposeLeading(entries),
       awaitReadIndex: (done) => this.awaitReadIndex(done),
-    });
+    };
+    this.#v2 = new V2Service({ ...inLog, store });
     this.v3 = new V3Service({
-      ...{ settings: settings.v3, state: parts.v3, self: memberId, cluster, network, probe, clock, log },
-      ...{ timers: this.#timers, ids: this.#ids, leadership: this.#leadership },
+      ...inLog,
+      ...{ settings: settings.v3, state: parts.v3, self: memberId, cluster, network, probe, log },
+      ...{ timers: this.#timers, leadership: this.#leadership },
       electionTimeoutMs: electionTicks * tickMs,
       requestTimeoutMs: this.#requestTimeoutMs,
-      ...{ isLeader, isStopped, replicate, replicateLeading },
-      awaitReadIndex: (done) => this.awaitReadIndex(done),
       readQuestions: () => this.#reads.questions,
       onFailure,
     });

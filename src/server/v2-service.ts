@@ -1,25 +1,16 @@
 /**
  * The v2 half of the server: its requests on their way through the log, its reads, and the clock by which its nodes expire.
  */
-import type { Clock } from '../ports/clock.ts';
 import type { V2Outcome, V2Store } from '../store/v2/types.ts';
 import { Writer } from '../wire/protobuf.ts';
 import { encodeV2Request, type V2Request, v2Request } from '../wire/v2-request.ts';
-import type { ServerError, ServerErrorCode, Submitted } from './contract.ts';
+import type { ServerErrorCode, Submitted } from './contract.ts';
 import { serverError } from './errors.ts';
-import { Proposals, type Proposed, type RequestIds } from './proposals.ts';
+import { Proposals, type Proposed } from './proposals.ts';
+import type { RequestsInLog } from './requests-in-log.ts';
 
-export interface V2ServiceParts {
+export interface V2ServiceParts extends RequestsInLog {
   readonly store: V2Store;
-  readonly clock: Clock;
-  readonly ids: RequestIds;
-  readonly isLeader: () => boolean;
-  readonly isStopped: () => boolean;
-  /** Queues an entry for the log; false when the queue is full. */
-  readonly replicate: (data: Uint8Array, startedMs: number) => boolean;
-  /** Puts entries into the log if this member leads; else they are forgotten. */
-  readonly replicateLeading: (entries: readonly Uint8Array[]) => void;
-  readonly awaitReadIndex: (done: (error: ServerError | undefined) => void) => void;
 }
 
 type Done = (outcome: Submitted<V2Outcome>) => void;

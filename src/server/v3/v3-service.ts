@@ -3,7 +3,6 @@
  * compactions have left, watchers, alarms, comparisons with other members).
  */
 import type { StagedContent } from '../../ports/backend.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ClusterProbe, PeerNetwork, PeerReply } from '../../ports/peer-network.ts';
 import type { MemberId } from '../../raft/types.ts';
@@ -20,11 +19,12 @@ import {
   v3RequestId,
 } from '../../wire/v3/internal-raft-request.ts';
 import { AlarmAction, AlarmType, type V3Request } from '../../wire/v3/kv-types.ts';
-import type { ServerError, ServerErrorCode, Submitted } from '../contract.ts';
+import type { ServerErrorCode, Submitted } from '../contract.ts';
 import { serverError } from '../errors.ts';
 import type { Leadership } from '../leadership.ts';
 import type { Cluster } from '../membership/cluster.ts';
-import { Proposals, type RequestIds, type Waiter } from '../proposals.ts';
+import { Proposals, type Waiter } from '../proposals.ts';
+import type { RequestsInLog } from '../requests-in-log.ts';
 import { sameBytes } from '../same-bytes.ts';
 import type { Timers } from '../timers.ts';
 import type {
@@ -59,27 +59,18 @@ export interface V3Settings {
   readonly downgradeCheckIntervalMs?: number;
 }
 
-export interface V3ServiceParts {
+export interface V3ServiceParts extends RequestsInLog {
   readonly settings: V3Settings;
   readonly state: V3State;
   readonly self: MemberId;
   readonly cluster: Cluster;
   readonly network: PeerNetwork;
   readonly probe: ClusterProbe;
-  readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
-  readonly ids: RequestIds;
   readonly leadership: Leadership;
   readonly electionTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  readonly isLeader: () => boolean;
-  readonly isStopped: () => boolean;
-  /** Queues an entry for the log; false when the queue is full. */
-  readonly replicate: (data: Uint8Array, startedMs: number) => boolean;
-  /** Puts entries into the log if this member leads; else they are forgotten. */
-  readonly replicateLeading: (entries: readonly Uint8Array[]) => void;
-  readonly awaitReadIndex: (done: (error: ServerError | undefined) => void) => void;
   /** Questions for a read index asked so far. */
   readonly readQuestions: () => number;
   readonly onFailure: (error: Error) => void;
