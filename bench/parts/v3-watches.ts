@@ -1,12 +1,13 @@
 /**
  * Ten thousand watches, of one key and of ten thousand: events delivered a second, and how long one is under way. The clients are processes of
- * their own that do little, and both programs are warm before anything is measured, so that the figures are the servers'.
+ * their own that do little; both programs are warm before anything is measured, and take turns, so that the figures are the servers'.
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { BenchCluster } from '../support/bench-cluster.ts';
+import type { BenchCluster } from '../support/bench-cluster.ts';
 import type { Comparison } from '../support/comparison.ts';
+import { median } from '../support/table.ts';
 import type { WatchAnswer, WatchOrder } from '../support/watch-client.ts';
 
 const WATCHES = 10_000;
@@ -15,107 +16,127 @@ const STREAMS = 20;
 interface Case {
   readonly what: string;
   readonly keys: number;
-  readonly samples: number;
-  /** Before anything is measured: puts one after the other, and at once. */
+  /** Before anything is measured: puts at once, and one after the other. */
   readonly warmUp: number;
+  /** Of a round: puts one after the other, whose events' delays are taken, and puts at once. */
+  readonly samples: number;
   readonly puts: number;
   readonly putsUnderWay: number;
 }
 
-interface Figures {
-  readonly eventsPerSecond: number;
-  readonly cpuPerEventUs: number;
-  readonly delayMs: number;
-  readonly delayP99Ms: number;
-}
+const cases: readonly Case[] = [
+  {
+    what: 'v3, 10,000 watchers on one key',
+    keys: 1,
+    warmUp: 50,
+    samples: 40,
+    puts: 60,
+    putsUnderWay: 4,
+  },
+  {
+    what: 'v3, 10,000 watchers on 10,000 keys',
+    keys: WATCHES,
+    warmUp: 2000,
+    samples: 700,
+    puts: 15_000,
+    putsUnderWay: 64,
+  },
+];
 
 export async function v3Watches(bench: Comparison): Promise<void> {
-  const { quick } = bench;
-  const cases: readonly Case[] = [
-    {
-      what: 'v3, 10,000 watchers on one key',
-      keys: 1,
-      samples: quick ? 100 : 300,
-      warmUp: 50,
-      puts: quick ? 100 : 300,
-      putsUnderWay: 4,
-    },
-    {
-      what: 'v3, 10,000 watchers on 10,000 keys',
-      keys: WATCHES,
-      samples: quick ? 2000 : 5000,
-      warmUp: 1000,
-      puts: quick ? 30_000 : 100_000,
-      putsUnderWay: 64,
-    },
-  ];
+  const rounds = bench.quick ? 3 : 9;
   for (const each of cases) {
-    const figures: Figures[] = [];
-    for (const program of bench.programs) {
-      bench.say(`${each.what}: ${program.name}`);
-      const cluster = await BenchCluster.start(program, 1);
+    bench.say(each.what);
+    await bench.withBoth(1, async (clusters) => {
+      const sides = clusters.map((cluster) => new Side(cluster, each));
       try {
-        figures.push(await measure(cluster, each));
+        for (const side of sides) await side.prepare();
+        for (let round = 0; round < rounds; round++) for (const side of sides) await side.takeDelays();
+        for (let round = 0; round < rounds; round++) for (const side of sides) await side.takeRate();
+        addRows(bench, each, sides);
       } finally {
-        await cluster.end();
+        for (const side of sides) side.end();
       }
-    }
-    const pair = (of: (each: Figures) => number): number[] => figures.map(of);
-    bench.addRow(
-      each.what,
-      'events/s',
-      'more',
-      pair((f) => f.eventsPerSecond),
-      1,
-    );
-    bench.addRow(
-      '  CPU per event',
-      'us',
-      'less',
-      pair((f) => f.cpuPerEventUs),
-    );
-    bench.addRow(
-      `  delay of a single event${each.keys === 1 ? ' to the last watcher' : ''}`,
-      'ms',
-      'less',
-      pair((f) => f.delayMs),
-      1,
-    );
-    bench.addRow(
-      '  p99 of that',
-      'ms',
-      'less',
-      pair((f) => f.delayP99Ms),
-    );
+    });
   }
 }
 
-async function measure(
-  cluster: BenchCluster,
-  { keys, samples, warmUp, puts, putsUnderWay }: Case,
-): Promise<Figures> {
-  const client = new WatchClientProcess();
-  try {
-    const { port } = cluster;
-    const eventsPerPut = WATCHES / keys;
-    await client.ask({ do: 'watch', port, watches: WATCHES, keys, streams: STREAMS });
-    await client.ask({ do: 'put', puts: warmUp, underWay: putsUnderWay, eventsPerPut });
-    await client.ask({ do: 'delay', samples: warmUp, eventsPerPut });
-    const { delaysMs } = await client.ask({ do: 'delay', samples, eventsPerPut });
-    const sorted = [...delaysMs].sort((a, b) => a - b);
+function addRows(bench: Comparison, { what, keys }: Case, sides: readonly Side[]): void {
+  const pair = (of: (side: Side) => number): number[] => sides.map(of);
+  bench.addRow(
+    what,
+    'events/s',
+    'more',
+    pair(({ rates }) => median(rates)),
+    1,
+  );
+  bench.addRow(
+    '  CPU per event',
+    'us',
+    'less',
+    pair(({ cpuUs }) => median(cpuUs)),
+  );
+  bench.addRow(
+    `  delay of a single event${keys === 1 ? ' to the last watcher' : ''}`,
+    'ms',
+    'less',
+    pair(({ delaysMs }) => median(delaysMs)),
+    1,
+  );
+  bench.addRow(
+    '  p99 of that',
+    'ms',
+    'less',
+    pair(({ delaysMs }) => [...delaysMs].sort((a, b) => a - b)[Math.floor(delaysMs.length * 0.99)]!),
+  );
+}
 
-    const before = cluster.usage();
-    const { tookMs } = await client.ask({ do: 'put', puts, underWay: putsUnderWay, eventsPerPut });
-    const events = puts * eventsPerPut;
-    const cpuSeconds = cluster.usage().cpuSeconds - before.cpuSeconds;
-    return {
-      eventsPerSecond: (events / tookMs) * 1000,
-      cpuPerEventUs: (cpuSeconds * 1e6) / events,
-      delayMs: sorted[sorted.length >> 1]!,
-      delayP99Ms: sorted[Math.floor(sorted.length * 0.99)]!,
-    };
-  } finally {
-    client.end();
+/** One program, its client, and what was measured of it. */
+class Side {
+  readonly rates: number[] = [];
+  readonly cpuUs: number[] = [];
+  readonly delaysMs: number[] = [];
+  readonly #cluster: BenchCluster;
+  readonly #case: Case;
+  readonly #eventsPerPut: number;
+  readonly #client = new WatchClientProcess();
+
+  constructor(cluster: BenchCluster, each: Case) {
+    this.#cluster = cluster;
+    this.#case = each;
+    this.#eventsPerPut = WATCHES / each.keys;
+  }
+
+  async prepare(): Promise<void> {
+    const { keys, warmUp } = this.#case;
+    const { port } = this.#cluster;
+    await this.#client.ask({ do: 'watch', port, watches: WATCHES, keys, streams: STREAMS });
+    await this.#put(warmUp);
+    await this.#client.ask({ do: 'delay', samples: warmUp, eventsPerPut: this.#eventsPerPut });
+  }
+
+  async takeDelays(): Promise<void> {
+    const order = { do: 'delay', samples: this.#case.samples, eventsPerPut: this.#eventsPerPut } as const;
+    this.delaysMs.push(...(await this.#client.ask(order)).delaysMs);
+  }
+
+  async takeRate(): Promise<void> {
+    const { puts } = this.#case;
+    const events = puts * this.#eventsPerPut;
+    const before = this.#cluster.usage();
+    const tookMs = await this.#put(puts);
+    this.rates.push((events / tookMs) * 1000);
+    this.cpuUs.push(((this.#cluster.usage().cpuSeconds - before.cpuSeconds) * 1e6) / events);
+  }
+
+  end(): void {
+    this.#client.end();
+  }
+
+  async #put(puts: number): Promise<number> {
+    const { putsUnderWay } = this.#case;
+    const order = { do: 'put', puts, underWay: putsUnderWay, eventsPerPut: this.#eventsPerPut } as const;
+    return (await this.#client.ask(order)).tookMs;
   }
 }
 
