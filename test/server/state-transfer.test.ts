@@ -74,6 +74,23 @@ test('either form carries the state', async () => {
   }
 });
 
+test('a state that is not newer than the own one is thrown away', async () => {
+  const from = await openTransfer();
+  fill(from.state, 50);
+  const to = await openTransfer();
+  fill(to.state, 70);
+  for (const [appliedIndex, taken, revision] of [
+    [20, false, 71],
+    [19, true, 51],
+  ] as const) {
+    const receiver = appliedIndex === 20 ? to : await openTransfer();
+    if (receiver !== to) receiver.state.kv.setApplied(appliedIndex, 3);
+    const staged = await receiver.transfer.stage(from.transfer.stream(), 'quorate', position(20));
+    assert.equal(receiver.state.replaceIfNewer(staged, 0), taken);
+    assert.equal(receiver.state.kv.revision, revision);
+  }
+});
+
 test('a database is of the entry that it was asked for, not of the last that concerned v3', async () => {
   const from = await openTransfer();
   fill(from.state, 5);

@@ -1,7 +1,7 @@
 /** The table of a whole hunt as a document. */
-import { harmlessChanges } from './harmless.ts';
 import type { Hunt } from './hunt.ts';
 import type { PlantedBug } from './table.ts';
+import { type UnplantedChange, unplantedChanges } from './unplanted.ts';
 
 const LOOKERS: Readonly<Record<PlantedBug['finder'], string>> = {
   server: 'the simulator',
@@ -37,10 +37,20 @@ export function report(hunts: readonly Hunt[], clean: readonly Hunt[]): string {
     ),
     ...(notes.length === 0 ? [] : ['', ...notes]),
     '',
-    'Not planted, since something else makes them harmless, and no run could find them:',
+    'Not in the table, since something else makes them harmless, and no run could find them:',
     '',
-    ...harmlessChanges.map(({ name, file, why }) => `- \`${name}\` (\`${file}\`): ${why}.`),
+    ...unplanted('harmless'),
+    '',
+    'Not in the table, since no hunt has met what it takes to show them; holes of the simulator that are known:',
+    '',
+    ...unplanted('too rare'),
   ].join('\n')}\n`;
+}
+
+function unplanted(kind: UnplantedChange['kind']): string[] {
+  return unplantedChanges
+    .filter((change) => change.kind === kind)
+    .map(({ name, file, why }) => `- \`${name}\` (\`${file}\`): ${why}.`);
 }
 
 function row({ bug, finder, finding }: Hunt): string {

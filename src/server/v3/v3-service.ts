@@ -6,7 +6,6 @@ import type { StagedContent } from '../../ports/backend.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ClusterProbe, PeerNetwork, PeerReply } from '../../ports/peer-network.ts';
 import type { MemberId } from '../../raft/types.ts';
-import { appliedIndexOf } from '../../store/mvcc/tables.ts';
 import type { MvccStore } from '../../store/mvcc/types.ts';
 import type { WatchHub } from '../../watch/types.ts';
 import { Writer } from '../../wire/protobuf.ts';
@@ -305,11 +304,7 @@ export class V3Service implements V3Server {
   /** Takes what was staged, unless what is here is as new. */
   install(staged: StagedContent): void {
     const { state, clock } = this.#parts;
-    if (appliedIndexOf(staged) <= state.kv.appliedIndex) {
-      staged.discard();
-      return;
-    }
-    state.replace(staged, clock.monotonicMs());
+    if (!state.replaceIfNewer(staged, clock.monotonicMs())) return;
     this.#compaction.wake();
     this.#delivery.wake();
   }

@@ -3,6 +3,7 @@ import { createLessor } from '../../lease/create-lessor.ts';
 import type { Lessor } from '../../lease/types.ts';
 import type { Backend, StagedContent } from '../../ports/backend.ts';
 import { createMvccStore } from '../../store/mvcc/create-mvcc-store.ts';
+import { appliedIndexOf } from '../../store/mvcc/tables.ts';
 import type { MvccStore } from '../../store/mvcc/types.ts';
 import { createWatchHub, type WatchHubOptions } from '../../watch/create-watch-hub.ts';
 import type { WatchHub } from '../../watch/types.ts';
@@ -38,6 +39,16 @@ export class V3State {
     this.alarms = new Alarms(backend);
     this.downgrade = new DowngradeInfo(backend);
     this.kv.onRevision((events) => this.watches.append(events));
+  }
+
+  /** As `replace`, unless what is here is as new: then the content is thrown away. True if it was taken. */
+  replaceIfNewer(staged: StagedContent, nowMs: number): boolean {
+    if (appliedIndexOf(staged) <= this.kv.appliedIndex) {
+      staged.discard();
+      return false;
+    }
+    this.replace(staged, nowMs);
+    return true;
   }
 
   /** Takes a snapshot's content in place of all there is, in one step and durably. */
