@@ -18,6 +18,8 @@ const LOOP_BYTES = 48;
 
 export class ByteArena {
   readonly #chunks: Uint8Array[] = [];
+  /** Of the chunks: a view of memory is cheaper than one of a view. */
+  readonly #memories: ArrayBufferLike[] = [];
   #chunk: Uint8Array = NO_BYTES;
   #used = 0;
 
@@ -39,14 +41,15 @@ export class ByteArena {
   }
 
   view(address: number, length: number): Uint8Array {
-    const at = offsetOf(address);
-    return this.chunkOf(address).subarray(at, at + length);
+    return new Uint8Array(this.#memories[address >>> OFFSET_BITS]!, offsetOf(address), length);
   }
 
   #grow(length: number): void {
     if (length > DURABLE_KEY_BYTES_MAX) throw new Error(`a stored key of ${length} bytes`);
-    this.#chunk = Buffer.allocUnsafeSlow(this.#chunks.length === 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES);
+    const memory = Buffer.allocUnsafeSlow(this.#chunks.length === 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES).buffer;
+    this.#chunk = new Uint8Array(memory);
     this.#chunks.push(this.#chunk);
+    this.#memories.push(memory);
     this.#used = 0;
   }
 }

@@ -207,7 +207,10 @@ export class Server implements QuorateServer {
       clock,
       log,
       handlers: {
-        apply: (entries) => this.#applier.apply(entries),
+        apply: (entries) => {
+          this.#applier.apply(entries);
+          this.#snapshots.count(entries);
+        },
         installSnapshot: (snapshot) => this.#installSnapshot(snapshot),
         onLeadership: (role, leader, term) => this.#onLeadership(role, leader, term),
         onReadState: (state) => this.#reads.confirm(state),

@@ -8,11 +8,16 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { PeerNetwork, SnapshotMessage } from '../ports/peer-network.ts';
 import type { RaftNode } from '../raft/node.ts';
-import type { SnapshotMetadata } from '../raft/types.ts';
+import type { Entry, SnapshotMetadata } from '../raft/types.ts';
 import type { V2Store } from '../store/v2/types.ts';
+import { AppliedVolume } from './applied-volume.ts';
 
-/** Entries kept in memory behind a snapshot, so that a follower that is a little late needs no snapshot. */
+/** Entries kept in memory behind a snapshot, so that a follower that is a little late needs no snapshot; and bytes of theirs. */
 const CATCH_UP_ENTRIES_MAX = 5_000;
+const CATCH_UP_BYTES = 32 * 1024 * 1024;
+/** A snapshot is due after this many bytes of entries, too, however few they are; or after several times what the last one took. */
+const SNAPSHOT_BYTES = 64 * 1024 * 1024;
+const SNAPSHOT_RATIO = 4;
 /** Bytes rendered in one go: well below a millisecond's worth. */
 const CHUNK_BYTES = 128 * 1024;
 
@@ -51,7 +56,12 @@ export interface SnapshotKeeperParts {
 export class SnapshotKeeper {
   readonly #parts: SnapshotKeeperParts;
   readonly #catchUpEntries: number;
+  readonly #volume = new AppliedVolume();
   #lastIndex: number;
+  /** Of all applied entries when the last snapshot was begun. */
+  #lastBytes = 0;
+  /** Of the v2 tree in the last snapshot. */
+  #treeBytes = 0;
   #saving = false;
 
   constructor(parts: SnapshotKeeperParts, lastIndex: number) {
@@ -69,10 +79,16 @@ export class SnapshotKeeper {
     this.#lastIndex = metadata.index;
   }
 
+  /** These were applied. */
+  count(entries: readonly Entry[]): void {
+    this.#volume.add(entries);
+  }
+
   /** To be called when entries have been applied. */
   afterApply(appliedIndex: number): void {
-    if (this.#saving || appliedIndex - this.#lastIndex <= this.#parts.snapshotCount) return;
+    if (this.#saving || !this.#isDue(appliedIndex)) return;
     this.#saving = true;
+    this.#lastBytes = this.#volume.bytes;
     void this.#save(appliedIndex).then(
       () => {
         this.#saving = false;
@@ -83,6 +99,12 @@ export class SnapshotKeeper {
         this.#parts.onFailure(error);
       },
     );
+  }
+
+  #isDue(appliedIndex: number): boolean {
+    if (appliedIndex - this.#lastIndex > this.#parts.snapshotCount) return true;
+    const bytes = this.#volume.bytes - this.#lastBytes;
+    return bytes > SNAPSHOT_BYTES && bytes > this.#treeBytes * SNAPSHOT_RATIO;
   }
 
   /** Fetches the data of the snapshot that raft wants to send, and sends it; to an etcd one that is made for it. */
@@ -132,7 +154,12 @@ export class SnapshotKeeper {
     const begunMs = clock.monotonicMs();
     try {
       await this.#parts.settle(index, metadata.term);
-      await storage.saveSnapshot(metadata, renderInSlices(frozen, clock));
+      let treeBytes = 0;
+      const chunks = renderInSlices(frozen, clock, (bytes) => {
+        treeBytes += bytes;
+      });
+      await storage.saveSnapshot(metadata, chunks);
+      this.#treeBytes = treeBytes;
     } finally {
       frozen.release();
     }
@@ -141,7 +168,8 @@ export class SnapshotKeeper {
     // A snapshot from the leader may have come meanwhile and reach further.
     if (index > this.#lastIndex) {
       this.#lastIndex = index;
-      raft.compact(metadata, Math.max(0, index - this.#catchUpEntries));
+      const kept = Math.max(index - this.#catchUpEntries, this.#volume.indexBefore(CATCH_UP_BYTES));
+      raft.compact(metadata, Math.max(0, Math.min(index, kept)));
     }
     log.info('saved snapshot', { 'snapshot-index': index, 'took-ms': Math.round(tookMs) });
   }
@@ -159,10 +187,12 @@ export class SnapshotKeeper {
 async function* renderInSlices(
   frozen: ReturnType<V2Store['freeze']>,
   clock: Clock,
+  onChunk: (bytes: number) => void = () => {},
 ): AsyncGenerator<Uint8Array> {
   for (;;) {
     const chunk = frozen.nextChunk(CHUNK_BYTES);
     if (chunk === undefined) return;
+    onChunk(chunk.length);
     yield chunk;
     await new Promise<void>((resolve) => clock.defer(resolve));
   }
