@@ -17,6 +17,7 @@ import {
 } from '../../src/ports/durable-tables.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
 import { needs } from '../support/needs.ts';
+import { testRandom } from '../support/seeded-random.ts';
 import { nextTurn } from './support/turn-clock.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -67,6 +68,40 @@ test('bytes handed out stay as they are', async (t) => {
     held.map((each) => Buffer.from(each).toString()),
     ['first', 'x', 'first', 'y', 'other'],
   );
+  await tables.close();
+});
+
+test('keys above all others, among them and below, in batches of several layers', async (t) => {
+  const random = testRandom(t);
+  const tables = await openLmdbTables({ folder: temporaryFolder(t) });
+  const expected = new Map<string, string>();
+  let highest = 0;
+  for (let round = 0; round < 30; round++) {
+    const layers: DurableBatch[number][] = [];
+    for (let layer = random.below(3); layer >= 0; layer--) {
+      const changes = new Map<string, string | undefined>();
+      for (let n = random.below(60); n >= 0; n--) {
+        const isNew = random.below(3) > 0;
+        const number = isNew ? ++highest : random.below(highest + 1);
+        // Of several lengths, so that keys are above others that they begin with.
+        const key = String(number)
+          .padStart(5, '0')
+          .slice(0, random.pick([4, 5, 5]));
+        changes.set(key, random.below(4) === 0 ? undefined : `${round}.${layer}.${n}`);
+      }
+      for (const [key, value] of changes) {
+        if (value === undefined) expected.delete(key);
+        else expected.set(key, value);
+      }
+      layers.push(...batch('a', ...changes));
+    }
+    await tables.write(layers);
+    assert.deepEqual(
+      rowsOf(tables.table('a')),
+      [...expected].sort(([a], [b]) => (a < b ? -1 : 1)),
+      `round ${round}`,
+    );
+  }
   await tables.close();
 });
 

@@ -68,3 +68,38 @@ test('an index that is complete counts a range by looking into two buckets', () 
   assert.equal(index.count({ start: bytes('00100'), end: bytes('19900') }), 19_800);
   assert.ok(looked < 2048, `${looked} keys counted one by one`);
 });
+
+test('keys in rising order make buckets that need no cutting', () => {
+  const table = new NaiveTable();
+  const index = new CountIndex(table, 4);
+  while (index.slice());
+  let woken = 0;
+  index.onWork = () => {
+    woken++;
+  };
+  const key = (n: number): Uint8Array => bytes(String(n).padStart(4, '0'));
+  const add = (n: number): void => {
+    table.put(key(n), VALUE);
+    index.added(key(n));
+  };
+  for (let n = 0; n < 400; n += 2) add(n);
+  assert.equal(woken, 0);
+  // The last ones go, and what comes then is above none that was ever there, and above all that are.
+  for (let n = 398; n > 300; n -= 2) {
+    table.remove(key(n));
+    index.removed(key(n));
+  }
+  for (let n = 301; n < 420; n += 2) add(n);
+  for (const [start, end] of [
+    [undefined, undefined],
+    [key(3), key(299)],
+    [key(298), undefined],
+    [key(305), key(307)],
+    [undefined, key(411)],
+  ] as const) {
+    const range = { ...(start && { start }), ...(end && { end }) };
+    assert.equal(index.count({ start, end }), table.count(range));
+  }
+  while (index.slice());
+  assert.equal(index.count({ start: undefined, end: undefined }), table.entries.length);
+});
