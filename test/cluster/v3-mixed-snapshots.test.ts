@@ -86,7 +86,7 @@ class Story {
     await away.process.start(60_000);
     await away.process.waitForLog(away.process.program === underTest ? installed.quorate : installed.etcd);
     this.history.away.delete(away.name);
-    assert.equal(await this.cluster.leader(), leader);
+    await this.cluster.leader();
     await this.agree(round);
     await this.history.play(operations);
     await this.history.expire('c', 3);
