@@ -56,6 +56,8 @@ export class Operator {
       const adds = this.#plans.some(({ kind }) => kind === 'add');
       if (voters.length <= VOTERS_MIN && !adds && !this.#dice.chance(0.3)) return false;
       if (voters.length <= 2 || this.#unreplaced.length > 0) return false;
+      // Where members may be removed without a look at the others, whoever does it has to look.
+      if (voters.some((voter) => voter.id !== plan.id && this.#isSuspect(voter))) return false;
     }
     this.#plans.push(plan);
     return true;
@@ -93,6 +95,11 @@ export class Operator {
       if (this.#supervisor.isSuspect(host) || idsOf(host.server.members()) !== known) return undefined;
     }
     return this.#dice.pick(present);
+  }
+
+  #isSuspect(member: Member): boolean {
+    const host = this.#hosts.host(SimulatedHosts.nameOf(member));
+    return host !== undefined && this.#supervisor.isSuspect(host);
   }
 
   get #unreplaced(): readonly ObservedMember[] {
