@@ -1,7 +1,7 @@
 /**
  * `npm run chaos -- --minutes M [--seed S] [--round-seconds N] [--quiet] [--out FOLDER]`: real servers under real faults, round after
  * round, each on a fresh cluster. Rounds take turns: three Quorate members with snapshots every few entries, and two Quorate
- * members with a real etcd one (if there is etcd) without snapshots, which do not cross between the two.
+ * members with a real etcd one (if there is etcd), whose logs are never cut.
  *
  *   --workloads v2             which APIs the clients use, all unless told; a row of workloads.ts each
  *   --faults 'kill,one way'    only these of faults/table.ts
