@@ -2,29 +2,28 @@
  * Fills a store with keys by transactions of many puts, a number of them under way on one connection, with as little work as can be: what is
  * measured is the server. The frames of one transaction are made once; for each the keys are written over and the stream's number is put in.
  *
- *     frame    length:24  type:8  flags:8  stream:32   payload
- *
  * The server's window for the connection is kept to; a stream's must have room for a transaction.
  */
 
 import { createConnection, type Socket } from 'node:net';
+import {
+  ACK,
+  END_HEADERS,
+  END_STREAM,
+  FrameFinder,
+  FrameType,
+  frameHeadBytes,
+  frameOf,
+  messageHeadBytes,
+  preface,
+  requestHead,
+  windowBytesFirst,
+  windowBytesMax,
+  windowUpdate,
+} from './http2-frames.ts';
 import { keyOf, manyPutsMessage } from './v3-messages.ts';
 
-const frameType = {
-  data: 0,
-  headers: 1,
-  reset: 3,
-  settings: 4,
-  ping: 6,
-  goAway: 7,
-  windowUpdate: 8,
-} as const;
-const END_STREAM = 1;
-const END_HEADERS = 4;
-const ACK = 1;
-const frameHeadBytes = 9;
 const frameBytesMax = 16_384;
-const windowBytes = 65_535;
 const readBytes = 256 * 1024;
 
 export interface FillLoad {
@@ -52,8 +51,8 @@ class Fill {
   #nextKey: number;
   #nextStream = 1;
   #underWay = 0;
-  #window = windowBytes;
-  #rest: Buffer = Buffer.alloc(0);
+  #window = windowBytesFirst;
+  readonly #frames = new FrameFinder((...frame) => this.#take(...frame));
   /** Streams with an answer: an error has none. */
   readonly #answered = new Set<number>();
 
@@ -72,7 +71,8 @@ class Fill {
         buffer,
         callback: (count) => {
           try {
-            this.#receive(buffer.subarray(0, count));
+            this.#frames.take(buffer.subarray(0, count));
+            this.#send();
           } catch (error) {
             this.#fail(error as Error);
           }
@@ -82,12 +82,10 @@ class Fill {
     });
     this.#socket.on('error', (error) => this.#fail(error));
     this.#socket.on('close', () => this.#fail(new Error('the server closed the connection')));
-    this.#socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-    this.#socket.write(frame(frameType.settings, 0, 0, Buffer.alloc(0)));
+    this.#socket.write(preface);
+    this.#socket.write(frameOf(FrameType.settings, 0, 0, noBytes));
     // Answers are small: the connection is given all the window there is once.
-    const window = Buffer.alloc(4);
-    window.writeUInt32BE(2 ** 31 - 1 - windowBytes);
-    this.#socket.write(frame(frameType.windowUpdate, 0, 0, window));
+    this.#socket.write(windowUpdate(0, windowBytesMax - windowBytesFirst));
     this.#send();
   }
 
@@ -106,34 +104,17 @@ class Fill {
     this.#socket.destroy();
   }
 
-  #receive(chunk: Buffer): void {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    let at = 0;
-    while (bytes.length - at >= frameHeadBytes) {
-      const end = at + frameHeadBytes + bytes.readUIntBE(at, 3);
-      if (end > bytes.length) break;
-      this.#take(bytes, at, end);
-      at = end;
-    }
-    this.#rest = Buffer.from(bytes.subarray(at));
-    this.#send();
-  }
-
-  #take(bytes: Buffer, at: number, end: number): void {
-    const type = bytes[at + 3]!;
-    const flags = bytes[at + 4]!;
-    const stream = bytes.readUInt32BE(at + 5);
-    const payload = at + frameHeadBytes;
-    if (type === frameType.data && end > payload) this.#answered.add(stream);
-    else if (type === frameType.headers && (flags & END_STREAM) !== 0) {
+  #take(type: number, flags: number, stream: number, bytes: Buffer, start: number, end: number): void {
+    if (type === FrameType.data && end > start) this.#answered.add(stream);
+    else if (type === FrameType.headers && (flags & END_STREAM) !== 0) {
       if (!this.#answered.delete(stream)) throw new Error('a transaction failed');
       this.#underWay--;
-    } else if (type === frameType.windowUpdate && stream === 0) this.#window += bytes.readUInt32BE(payload);
-    else if (type === frameType.settings && (flags & ACK) === 0) {
-      this.#socket.write(frame(frameType.settings, ACK, 0, Buffer.alloc(0)));
-    } else if (type === frameType.ping && (flags & ACK) === 0) {
-      this.#socket.write(frame(frameType.ping, ACK, 0, bytes.subarray(payload, end)));
-    } else if (type === frameType.reset || type === frameType.goAway) {
+    } else if (type === FrameType.windowUpdate && stream === 0) this.#window += bytes.readUInt32BE(start);
+    else if (type === FrameType.settings && (flags & ACK) === 0) {
+      this.#socket.write(frameOf(FrameType.settings, ACK, 0, noBytes));
+    } else if (type === FrameType.ping && (flags & ACK) === 0) {
+      this.#socket.write(frameOf(FrameType.ping, ACK, 0, bytes.subarray(start, end)));
+    } else if (type === FrameType.reset || type === FrameType.goAway) {
       throw new Error(`the server sent a frame of type ${type}`);
     }
   }
@@ -156,12 +137,14 @@ class Template {
 
   constructor(port: number, from: number, puts: number) {
     const message = manyPutsMessage(from, from + puts);
-    const body = Buffer.alloc(5 + message.length);
+    const body = Buffer.alloc(messageHeadBytes + message.length);
     body.writeUInt32BE(message.length, 1);
-    body.set(message, 5);
+    body.set(message, messageHeadBytes);
     this.dataBytes = body.length;
-    if (body.length > windowBytes) throw new Error("a transaction is larger than a stream's window");
-    const frames = [frame(frameType.headers, END_HEADERS, 1, headerBlock(port))];
+    if (body.length > windowBytesFirst) throw new Error("a transaction is larger than a stream's window");
+    const frames = [
+      frameOf(FrameType.headers, END_HEADERS, 1, requestHead('/etcdserverpb.KV/Txn', `127.0.0.1:${port}`)),
+    ];
     const holes: number[] = [];
     let offset = frames[0]!.length;
     const streamsAt = [5];
@@ -170,7 +153,7 @@ class Template {
       streamsAt.push(offset + 5);
       holes.push(offset + frameHeadBytes - at);
       const isLast = at + frameBytesMax >= body.length;
-      frames.push(frame(frameType.data, isLast ? END_STREAM : 0, 1, piece));
+      frames.push(frameOf(FrameType.data, isLast ? END_STREAM : 0, 1, piece));
       offset += frameHeadBytes + piece.length;
     }
     this.#bytes = Buffer.concat(frames);
@@ -195,30 +178,4 @@ class Template {
   }
 }
 
-function headerBlock(port: number): Buffer {
-  const field = (name: string, value: string): Buffer =>
-    Buffer.concat([
-      Buffer.of(0, name.length),
-      Buffer.from(name),
-      Buffer.of(value.length),
-      Buffer.from(value),
-    ]);
-  return Buffer.concat([
-    field(':method', 'POST'),
-    field(':scheme', 'http'),
-    field(':path', '/etcdserverpb.KV/Txn'),
-    field(':authority', `127.0.0.1:${port}`),
-    field('content-type', 'application/grpc'),
-    field('te', 'trailers'),
-  ]);
-}
-
-function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(frameHeadBytes + payload.length);
-  bytes.writeUIntBE(payload.length, 0, 3);
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(stream, 5);
-  bytes.set(payload, frameHeadBytes);
-  return bytes;
-}
+const noBytes = Buffer.alloc(0);

@@ -1,11 +1,25 @@
 /**
  * Keep-alives of leases over many streams at once. Each answer is followed by the next request on its stream, so that a fixed number is under way.
  *
- * Node's own HTTP/2 client costs several times what either server spends on a renewal and would measure itself. This one sends frames made beforehand and
- * counts the answers in place; of HTTP/2 it knows what servers of gRPC send. An answer that is not the one expected ends the load.
+ * Frames are made beforehand and answers counted in place. An answer that is not the one expected ends the load.
  */
 
 import { createConnection, type Socket } from 'node:net';
+import {
+  ACK,
+  END_HEADERS,
+  END_STREAM,
+  FrameFinder,
+  FrameType,
+  frameHeadBytes,
+  frameOf,
+  messageHeadBytes,
+  preface,
+  requestHead,
+  settingsWithWindow,
+  windowBytesFirst,
+  windowUpdate,
+} from './http2-frames.ts';
 
 export interface KeepAliveLoad {
   readonly port: number;
@@ -27,18 +41,6 @@ export interface KeepAliveResult {
 }
 
 const path = '/etcdserverpb.Lease/LeaseKeepAlive';
-const FrameType = {
-  data: 0,
-  headers: 1,
-  rstStream: 3,
-  settings: 4,
-  ping: 6,
-  goAway: 7,
-  windowUpdate: 8,
-} as const;
-const frameHeadBytes = 9;
-const messageHeadBytes = 5;
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const windowBytes = 2 ** 30;
 /** A window is opened anew after so many bytes. */
 const windowStepBytes = 2 ** 28;
@@ -90,11 +92,11 @@ class KeepAliveConnection {
   readonly #ttlLow: number;
   readonly #ttlHigh: number;
   #finish: (error?: Error) => void = () => {};
-  #rest: Buffer = Buffer.alloc(0);
+  readonly #frames = new FrameFinder((...frame) => this.#frame(...frame));
   #out: Buffer = Buffer.alloc(64 * 1024);
   #outLength = 0;
-  #window = 65_535;
-  #initialWindow = 65_535;
+  #window = windowBytesFirst;
+  #initialWindow = windowBytesFirst;
   #receivedBytes = 0;
   #count = 0;
   #nowMs = 0;
@@ -141,13 +143,10 @@ class KeepAliveConnection {
   #begin(): void {
     this.#nowMs = performance.now();
     this.#write(preface);
-    const settings = Buffer.alloc(6);
-    settings.writeUInt16BE(4);
-    settings.writeUInt32BE(windowBytes, 2);
-    this.#write(frameOf(FrameType.settings, 0, 0, settings));
+    this.#write(settingsWithWindow(windowBytes));
     this.#write(windowUpdate(0, windowBytes));
     for (const [at, stream] of this.#streams.entries()) {
-      this.#write(frameOf(FrameType.headers, 4, idOf(at), requestHead));
+      this.#write(frameOf(FrameType.headers, END_HEADERS, idOf(at), requestHead(path, 'localhost')));
       for (let i = 0; i < stream.frames.length; i++) this.#send(stream);
     }
     this.#flush();
@@ -171,16 +170,7 @@ class KeepAliveConnection {
       this.#finish();
       return;
     }
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    let at = 0;
-    while (bytes.length - at >= frameHeadBytes) {
-      const start = at + frameHeadBytes;
-      const end = start + bytes.readUIntBE(at, 3);
-      if (end > bytes.length) break;
-      this.#frame(bytes[at + 3]!, bytes[at + 4]!, bytes.readUInt32BE(at + 5), bytes, start, end);
-      at = end;
-    }
-    this.#rest = bytes.subarray(at);
+    this.#frames.take(chunk);
     this.#flush();
   }
 
@@ -199,12 +189,13 @@ class KeepAliveConnection {
         if (flags === 0) this.#settings(bytes, start, end);
         return;
       case FrameType.ping:
-        if (flags === 0) this.#write(frameOf(FrameType.ping, 1, 0, bytes.subarray(start, end)));
+        if (flags === 0) this.#write(frameOf(FrameType.ping, ACK, 0, bytes.subarray(start, end)));
         return;
       case FrameType.headers:
-        if (flags & 1) throw new Error(`a stream has ended: ${bytes.toString('latin1', start, end)}`);
+        if (flags & END_STREAM)
+          throw new Error(`a stream has ended: ${bytes.toString('latin1', start, end)}`);
         return;
-      case FrameType.rstStream:
+      case FrameType.reset:
       case FrameType.goAway:
         throw new Error(`frame ${type} from the server: ${bytes.toString('latin1', start, end)}`);
     }
@@ -217,7 +208,7 @@ class KeepAliveConnection {
       for (const stream of this.#streams) stream.window += window - this.#initialWindow;
       this.#initialWindow = window;
     }
-    this.#write(frameOf(FrameType.settings, 1, 0, noBytes));
+    this.#write(frameOf(FrameType.settings, ACK, 0, noBytes));
   }
 
   #data(stream: Stream, id: number, bytes: Buffer, start: number, end: number): void {
@@ -272,22 +263,6 @@ function idOf(stream: number): number {
   return stream * 2 + 1;
 }
 
-function frameOf(type: number, flags: number, id: number, payload: Uint8Array): Buffer {
-  const frame = Buffer.alloc(frameHeadBytes + payload.length);
-  frame.writeUIntBE(payload.length, 0, 3);
-  frame[3] = type;
-  frame[4] = flags;
-  frame.writeUInt32BE(id, 5);
-  frame.set(payload, frameHeadBytes);
-  return frame;
-}
-
-function windowUpdate(id: number, increment: number): Buffer {
-  const payload = Buffer.alloc(4);
-  payload.writeUInt32BE(increment);
-  return frameOf(FrameType.windowUpdate, 0, id, payload);
-}
-
 /** A LeaseKeepAliveRequest behind gRPC's five bytes. */
 function renewal(id: bigint): Buffer {
   const message = [8];
@@ -295,17 +270,4 @@ function renewal(id: bigint): Buffer {
   for (; rest > 0x7fn; rest >>= 7n) message.push(Number(rest & 0x7fn) | 0x80);
   message.push(Number(rest));
   return Buffer.from([0, 0, 0, 0, message.length, ...message]);
-}
-
-/** The block of headers: indexed fields, and literals that enter no table. */
-const requestHead = Buffer.concat([
-  Buffer.from([0x83, 0x86]),
-  literal([0x04], path),
-  literal([0x01], 'localhost'),
-  literal([0x0f, 0x10], 'application/grpc'),
-  literal([0x00, 2, ...Buffer.from('te')], 'trailers'),
-]);
-
-function literal(name: readonly number[], value: string): Buffer {
-  return Buffer.from([...name, value.length, ...Buffer.from(value)]);
 }

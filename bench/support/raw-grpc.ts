@@ -2,21 +2,25 @@
  * gRPC on one cleartext connection with as little work as can be, so that what is measured is the server: frames are written by hand and
  * looked at where they lie, no stream object is made, and a message is a range of the read buffer.
  *
- *   frame    length:24  type:8  flags:8  stream:32   payload
- *   payload of DATA    compressed:8  length:32  message
- *
  * Header blocks put each field into the compression table once and refer to it from then on, as real clients do.
  */
 
 import { createConnection, type Socket } from 'node:net';
+import {
+  ACK,
+  END_HEADERS,
+  END_STREAM,
+  FrameFinder,
+  FrameType,
+  frameOf,
+  messageHeadBytes,
+  preface,
+  settingsWithWindow,
+  windowBytesFirst,
+  windowBytesMax,
+  windowUpdate,
+} from './http2-frames.ts';
 
-const frameType = { data: 0, headers: 1, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
-const END_STREAM = 1;
-const END_HEADERS = 4;
-const ACK = 1;
-const frameHeadBytes = 9;
-const messageHeadBytes = 5;
-const largestWindow = 2 ** 31 - 1;
 /** Behind HPACK's static table. */
 const firstDynamicIndex = 62;
 const readBytes = 256 * 1024;
@@ -30,8 +34,7 @@ export class RawGrpc {
   readonly #onEnd: (id: number) => void;
   readonly #authority: string;
   readonly #indexed: string[] = [];
-  /** The beginning of a frame. */
-  #rest: Buffer = Buffer.alloc(0);
+  readonly #frames = new FrameFinder((...frame) => this.#take(...frame));
   /** Beginnings of messages. */
   readonly #partial = new Map<number, Buffer>();
   #nextId = 1;
@@ -43,12 +46,8 @@ export class RawGrpc {
     this.#authority = authority;
     this.#onMessage = onMessage;
     this.#onEnd = onEnd;
-    const settings = Buffer.alloc(6);
-    settings.writeUInt16BE(4, 0);
-    settings.writeUInt32BE(largestWindow, 2);
-    this.#output.push(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
-    this.#frame(frameType.settings, 0, 0, settings);
-    this.#windowUpdate(largestWindow - 65535);
+    this.#output.push(preface, settingsWithWindow(windowBytesMax));
+    this.#output.push(windowUpdate(0, windowBytesMax - windowBytesFirst));
     this.flush();
   }
 
@@ -83,7 +82,7 @@ export class RawGrpc {
     // By their numbers in the static table: ':authority', ':path', 'content-type'; 'te' is not in it.
     block.push(this.#field(1, '', this.#authority), this.#field(4, '', path));
     block.push(this.#field(31, '', 'application/grpc'), this.#field(0, 'te', 'trailers'));
-    this.#frame(frameType.headers, END_HEADERS, id, Buffer.concat(block));
+    this.#output.push(frameOf(FrameType.headers, END_HEADERS, id, Buffer.concat(block)));
     return id;
   }
 
@@ -91,7 +90,7 @@ export class RawGrpc {
     const payload = Buffer.alloc(messageHeadBytes + message.length);
     payload.writeUInt32BE(message.length, 1);
     payload.set(message, messageHeadBytes);
-    this.#frame(frameType.data, isLast ? END_STREAM : 0, id, payload);
+    this.#output.push(frameOf(FrameType.data, isLast ? END_STREAM : 0, id, payload));
   }
 
   flush(): void {
@@ -113,60 +112,32 @@ export class RawGrpc {
     return Buffer.concat([Buffer.of(0x40 | name), ...(name === 0 ? [text(literalName)] : []), text(value)]);
   }
 
-  #frame(type: number, flags: number, id: number, payload: Uint8Array): void {
-    const head = Buffer.alloc(frameHeadBytes);
-    head.writeUIntBE(payload.length, 0, 3);
-    head[3] = type;
-    head[4] = flags;
-    head.writeUInt32BE(id, 5);
-    this.#output.push(head, Buffer.from(payload));
-  }
-
-  #windowUpdate(increment: number): void {
-    const payload = Buffer.alloc(4);
-    payload.writeUInt32BE(increment);
-    this.#frame(frameType.windowUpdate, 0, 0, payload);
-  }
-
   #receive(chunk: Buffer): void {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    let at = 0;
-    while (bytes.length - at >= frameHeadBytes) {
-      const length = bytes.readUIntBE(at, 3);
-      const end = at + frameHeadBytes + length;
-      if (end > bytes.length) break;
-      this.#take(bytes, at, end);
-      at = end;
-    }
-    this.#rest = at === bytes.length ? this.#rest.subarray(0, 0) : Buffer.from(bytes.subarray(at));
-    if (this.#received > largestWindow / 2) {
-      this.#windowUpdate(this.#received);
+    this.#frames.take(chunk);
+    if (this.#received > windowBytesMax / 2) {
+      this.#output.push(windowUpdate(0, this.#received));
       this.#received = 0;
     }
     this.flush();
   }
 
-  #take(bytes: Buffer, at: number, end: number): void {
-    const type = bytes[at + 3]!;
-    const flags = bytes[at + 4]!;
-    const id = bytes.readUInt32BE(at + 5);
-    const start = at + frameHeadBytes;
+  #take(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     switch (type) {
-      case frameType.data:
+      case FrameType.data:
         this.#received += end - start;
         this.#data(id, bytes, start, end);
         break;
-      case frameType.settings:
-        if ((flags & ACK) === 0) this.#frame(frameType.settings, ACK, 0, Buffer.alloc(0));
+      case FrameType.settings:
+      case FrameType.ping: {
+        const echo = bytes.subarray(start, type === FrameType.ping ? end : start);
+        if ((flags & ACK) === 0) this.#output.push(frameOf(type, ACK, 0, echo));
         return;
-      case frameType.ping:
-        if ((flags & ACK) === 0) this.#frame(frameType.ping, ACK, 0, bytes.subarray(start, end));
-        return;
-      case frameType.goAway:
+      }
+      case FrameType.goAway:
         this.#socket.destroy(new Error(`GOAWAY: ${bytes.toString('latin1', start + 8, end)}`));
         return;
     }
-    const carriesEnd = type === frameType.data || type === frameType.headers;
+    const carriesEnd = type === FrameType.data || type === FrameType.headers;
     if (carriesEnd && (flags & END_STREAM) !== 0) this.#onEnd(id);
   }
 
