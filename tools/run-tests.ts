@@ -91,8 +91,10 @@ function follow(stream: TestsStream): void {
     const cause = error.cause ?? error;
     const where = event.file === undefined ? '' : ` (${relative(checkout, event.file)})`;
     const title = `FAILED ${event.name}${where}`;
-    failures.push(`${title}\n${inspect(cause, { depth: 6 })}`);
-    console.log(title);
+    const reason = inspect(cause, { depth: 6 });
+    failures.push(`${title}\n${reason}`);
+    // The report at the end has it whole; this is for who sees the output up to here only.
+    console.log(`${title}\n${reason.split('\n').slice(0, 12).join('\n')}`);
   });
   stream.on('test:stderr', (event) => process.stderr.write(event.message));
   stream.on('test:diagnostic', (event) => {

@@ -15,9 +15,8 @@ import type { PeerNetwork } from '../ports/peer-network.ts';
 import type { RaftNode } from '../raft/node.ts';
 import type { Entry, MemberId, Message, PersistBatch, ReadState, Role, Snapshot } from '../raft/types.ts';
 import type { LogStorage } from './log-storage.ts';
+import { TURN_BUDGET_MS } from './turn-budget.ts';
 
-/** Holding the event loop longer than this in one go delays everybody else's heartbeats and answers. */
-const TURN_BUDGET_MS = 8;
 /** Entries forwarded to raft in one proposal. */
 const PROPOSAL_BYTES_MAX = 512 * 1024;
 /** Proposals waiting for a leader or for room in raft's uncommitted log; beyond it new ones are refused. */

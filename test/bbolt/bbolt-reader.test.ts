@@ -3,31 +3,17 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { BboltDamage } from '../../src/bbolt/bbolt-damage.ts';
-import { bboltFile } from '../../src/bbolt/bbolt-file.ts';
 import { type BucketReader, openBbolt } from '../../src/bbolt/bbolt-reader.ts';
 import { fnv64a } from '../../src/bbolt/fnv64a.ts';
 import { bucketAt, inlineBucket, leafPage, metaPage } from '../../src/bbolt/page-format.ts';
 import { fc } from '../support/fast-check.ts';
 import { testRandom } from '../support/seeded-random.ts';
-import { type BboltRow, readBbolt } from './read-bbolt.ts';
+import { readBbolt } from './read-bbolt.ts';
 import { bytesFile } from './support/bytes-file.ts';
+import { type Content, numbered, rows, write } from './support/content.ts';
 
 const isFullLength = process.env['QUORATE_FULL'] === '1';
 const pageBytes = 4096;
-
-type Content = ReadonlyMap<string, readonly BboltRow[]>;
-
-function write(content: Content): Buffer {
-  const buckets = [...content].map(([name, rows]) => ({
-    name,
-    scan(start: Uint8Array, visit: (key: Uint8Array, value: Uint8Array) => boolean): void {
-      for (const { key, value } of rows) if (Buffer.compare(key, start) >= 0 && !visit(key, value)) return;
-    },
-  }));
-  const chunks: Uint8Array[] = [];
-  for (const chunk of bboltFile(buckets)) if (chunk !== undefined) chunks.push(chunk.bytes);
-  return Buffer.concat(chunks);
-}
 
 /** Everything in a bucket as text, nested buckets indented. */
 async function shown(bucket: BucketReader, indent = ''): Promise<string[]> {
@@ -56,32 +42,6 @@ function expected(content: Content): string[] {
       '}',
     ]);
 }
-
-function numbered(count: number, keyBytes: number, valueBytes: number): BboltRow[] {
-  return Array.from({ length: count }, (_, i) => {
-    const key = new Uint8Array(keyBytes);
-    new DataView(key.buffer).setUint32(keyBytes - 4, i);
-    return { key, value: new Uint8Array(valueBytes).fill(i) };
-  });
-}
-
-const bytes = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
-const value = fc.oneof(
-  { weight: 20, arbitrary: bytes(0, 40) },
-  { weight: 4, arbitrary: bytes(0, 1200) },
-  {
-    weight: 1,
-    arbitrary: fc.integer({ min: 3900, max: 13_000 }).map((length) => new Uint8Array(length).fill(length)),
-  },
-);
-const key = fc.oneof({ weight: 10, arbitrary: bytes(1, 20) }, { weight: 1, arbitrary: bytes(1, 3000) });
-const rows = fc
-  .uniqueArray(fc.record({ key, value }), {
-    selector: (row) => Buffer.from(row.key).toString('hex'),
-    maxLength: 200,
-    size: 'max',
-  })
-  .map((list) => list.sort((a, b) => Buffer.compare(a.key, b.key)));
 
 test('what the writer writes the reader reads', async () => {
   const names = fc.stringMatching(/^[a-zA-Z_]{1,12}$/);

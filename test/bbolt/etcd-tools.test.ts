@@ -12,12 +12,10 @@ import { type TestContext, test } from 'node:test';
 import { AlarmAction, AlarmType, Etcd3 } from 'etcd3';
 import { startMember } from '../api/gateway/support/members.ts';
 import { Cluster, type ClusterMember } from '../support/cluster.ts';
-import { command } from '../support/command.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
-import { freePort } from '../support/free-ports.ts';
-import { MemberProcess } from '../support/member-process.ts';
 import { needs } from '../support/needs.ts';
 import { etcd, type Program, underTest } from '../support/program.ts';
+import { runV3Tool, startRestored } from '../support/restored-member.ts';
 import { until } from '../support/until.ts';
 import { readBbolt } from './read-bbolt.ts';
 
@@ -41,10 +39,6 @@ const skip35 =
   path35 === undefined
     ? 'needs ETCD_REFERENCE_35, the path of an etcd 3.5'
     : needs('quorate', path35, tools35.ctl, tools35.offline);
-
-function run(program: string, ...words: string[]): Promise<string> {
-  return command([program, ...words], { environment: { ETCDCTL_API: '3' } });
-}
 
 function clientOf(t: TestContext, url: string): Etcd3 {
   const client = new Etcd3({ hosts: url });
@@ -98,31 +92,13 @@ async function seen(t: TestContext, url: string): Promise<Seen> {
   const client = clientOf(t, url);
   const { header, kvs } = await client.getAll().exec();
   const { leases } = await client.leaseClient.leaseLeases();
-  const hashes = await run('etcdctl', `--endpoints=${url}`, 'endpoint', 'hashkv', '-w', 'json');
+  const hashes = await runV3Tool('etcdctl', `--endpoints=${url}`, 'endpoint', 'hashkv', '-w', 'json');
   return {
     revision: header.revision,
     keys: kvs.map((kv) => ({ ...kv, key: kv.key.toString(), value: kv.value.toString() })),
     leases: leases.map(({ ID }) => ID).sort(),
     hashKv: String(JSON.parse(hashes)[0].HashKV.hash),
   };
-}
-
-/** A real etcd of one member that begins with the file. */
-async function restore(t: TestContext, { program, offline }: Tools, file: string): Promise<string> {
-  const folder = join(temporaryFolder('restored'), 'data');
-  const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
-  const place = ['--name=other', `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=other=${peer}`];
-  await run(offline, 'snapshot', 'restore', file, `--data-dir=${folder}`, ...place);
-  const member = new MemberProcess(program, [
-    ...place,
-    `--data-dir=${folder}`,
-    `--listen-client-urls=${client}`,
-    `--advertise-client-urls=${client}`,
-    `--listen-peer-urls=${peer}`,
-  ]);
-  t.after(() => member.kill());
-  await member.start();
-  return client;
 }
 
 for (const { tools, skip, name } of [
@@ -134,10 +110,10 @@ for (const { tools, skip, name } of [
     const [member] = cluster.members as [ClusterMember];
     await writeHistory(clientOf(t, member.clientUrl));
     const file = join(temporaryFolder('saved'), 'snapshot.db');
-    await run(tools.ctl, `--endpoints=${member.clientUrl}`, 'snapshot', 'save', file);
+    await runV3Tool(tools.ctl, `--endpoints=${member.clientUrl}`, 'snapshot', 'save', file);
 
     const before = await seen(t, member.clientUrl);
-    const status = JSON.parse(await run(tools.offline, 'snapshot', 'status', file, '-w', 'json'));
+    const status = JSON.parse(await runV3Tool(tools.offline, 'snapshot', 'status', file, '-w', 'json'));
     const content = readBbolt(readFileSync(file));
     const rows = [...content.buckets.values()].reduce((sum, bucket) => sum + bucket.length, 0);
     assert.equal(String(status.revision), before.revision);
@@ -145,7 +121,8 @@ for (const { tools, skip, name } of [
 
     assert.equal(before.leases.length, 2);
     assert.ok(before.keys.length > 60);
-    assert.deepEqual(await seen(t, await restore(t, tools, file)), before);
+    const restored = await startRestored(t, tools.program, tools.offline, file);
+    assert.deepEqual(await seen(t, restored.url), before);
   });
 }
 
@@ -176,7 +153,7 @@ test('beside a real etcd 3.5 in one cluster: the same Hash, the same hash of the
   const files = await Promise.all(
     cluster.members.map(async ({ name, clientUrl }) => {
       const file = join(folder, name);
-      await run(tools35.ctl, `--endpoints=${clientUrl}`, 'snapshot', 'save', file);
+      await runV3Tool(tools35.ctl, `--endpoints=${clientUrl}`, 'snapshot', 'save', file);
       return file;
     }),
   );
@@ -196,7 +173,7 @@ test('the same history in etcd 3.5 and in Quorate, each by itself: the same rows
     await until('the version is decided', async () => (await version(url)) !== '3.0.0');
     await writeHistory(client);
     const file = join(temporaryFolder('saved'), 'snapshot.db');
-    await run(tools35.ctl, `--endpoints=${url}`, 'snapshot', 'save', file);
+    await runV3Tool(tools35.ctl, `--endpoints=${url}`, 'snapshot', 'save', file);
     contents.push(rowsOf(file));
     hashes.push(Number((await client.maintenance.hash({})).hash));
   }

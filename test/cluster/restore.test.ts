@@ -9,12 +9,10 @@ import { type TestContext, test } from 'node:test';
 import { hashKv } from '../../chaos/v3/hash-kv.ts';
 import { closeConnections } from '../store/mvcc/etcd-gateway.ts';
 import { Cluster } from '../support/cluster.ts';
-import { command } from '../support/command.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
-import { freePort } from '../support/free-ports.ts';
-import { MemberProcess } from '../support/member-process.ts';
 import { needs } from '../support/needs.ts';
 import { etcd, isStandIn, type Program, underTest } from '../support/program.ts';
+import { runV3Tool, startRestored } from '../support/restored-member.ts';
 import { testRandom } from '../support/seeded-random.ts';
 import { callGateway } from './v3-gateway.ts';
 import { V3History } from './v3-history.ts';
@@ -35,10 +33,6 @@ type Line = (typeof lines)[number];
 
 const lease = 0x6000_0000_0000_0001n;
 
-function run(program: string, ...words: string[]): Promise<string> {
-  return command([program, ...words], { environment: { ETCDCTL_API: '3' } });
-}
-
 /** A file with some history in it; its last write is said to be at `revision`. */
 async function saved(
   t: TestContext,
@@ -53,7 +47,7 @@ async function saved(
   await history.put('a', 'leased', lease);
   await history.agree();
   const file = join(temporaryFolder('saved'), 'snapshot.db');
-  await run(save, `--endpoints=${member!.clientUrl}`, 'snapshot', 'save', file);
+  await runV3Tool(save, `--endpoints=${member!.clientUrl}`, 'snapshot', 'save', file);
   await member!.process.kill();
   closeConnections();
   return { file, revision: history.revision };
@@ -67,21 +61,9 @@ async function restored(
   file: string,
   ...more: string[]
 ): Promise<string> {
-  const folder = join(temporaryFolder('restored'), 'data');
-  const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
-  const place = ['--name=other', `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=other=${peer}`];
-  await run(restore, 'snapshot', 'restore', file, `--data-dir=${folder}`, ...place, ...more);
-  const member = new MemberProcess(program, [
-    ...place,
-    `--data-dir=${folder}`,
-    `--listen-client-urls=${client}`,
-    `--advertise-client-urls=${client}`,
-    `--listen-peer-urls=${peer}`,
-  ]);
-  t.after(() => member.kill());
-  await member.start();
+  const { url, member } = await startRestored(t, program, restore, file, ...more);
   if (program === underTest && !isStandIn) await member.waitForLog("took over etcd's database");
-  return client;
+  return url;
 }
 
 /** What a client sees of the store. */

@@ -10,7 +10,7 @@ import type { V3Request } from '../../wire/v3/kv-types.ts';
 export const LEASE_SWEEP_INTERVAL_MS = 500;
 /** Leases revoked in one sweep at most: etcd's rate. The rest follows in the next ones. */
 const REVOKES_PER_SWEEP_MAX = 500;
-const CHECKPOINTS_PER_ENTRY_MAX = 1_000;
+export const CHECKPOINTS_PER_ENTRY_MAX = 1_000;
 
 export interface LeaseKeeperParts {
   readonly lessor: Lessor;

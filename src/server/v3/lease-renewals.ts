@@ -9,12 +9,10 @@ import type { Lessor } from '../../lease/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { LeaseCheckpoint, V3Request } from '../../wire/v3/kv-types.ts';
 import type { ServerError, Submitted } from '../contract.ts';
+import { TURN_BUDGET_MS } from '../turn-budget.ts';
 import type { LeaseRenewal, V3Outcome } from '../v3-contract.ts';
+import { CHECKPOINTS_PER_ENTRY_MAX } from './lease-keeper.ts';
 
-/** As many as a sweep's. */
-const CHECKPOINTS_PER_ENTRY_MAX = 1_000;
-/** Holding the event loop longer than this in one go delays everybody else; the rest of the batch follows in the next turn. */
-const TURN_BUDGET_MS = 8;
 /** Renewals between two looks at the clock. */
 const RENEWALS_PER_LOOK = 256;
 

@@ -11,6 +11,7 @@ import { leaseKey } from './composite-key.ts';
 import { indexChange, isIndexed } from './history-index.ts';
 import { REVISION_KEY_BYTES, writeRevisionKey, writeTombstoneKey } from './revision-key.ts';
 import {
+  blankVersion,
   type EncodedVersion,
   encodeTombstone,
   encodeVersionInto,
@@ -71,16 +72,7 @@ export class ChangeWriter {
   readonly #slab: ByteSlab;
   readonly #emit: (events: RevisionEvents) => void;
   readonly #before = new VersionHead();
-  readonly #version: NewVersion = {
-    main: 0,
-    sub: 0,
-    createRevision: 0,
-    version: 0,
-    lease: 0n,
-    prevMain: 0,
-    prevSub: 0,
-    isBeforeIndexed: false,
-  };
+  readonly #version = blankVersion();
   readonly #encoded: EncodedVersion = { current: NOTHING, revision: NOTHING };
   /** Tables copy their keys. */
   readonly #revisionKey = new Uint8Array(REVISION_KEY_BYTES);

@@ -64,6 +64,20 @@ export interface NewVersion {
   isBeforeIndexed: boolean;
 }
 
+/** One to be filled in, again and again. */
+export function blankVersion(): NewVersion {
+  return {
+    main: 0,
+    sub: 0,
+    createRevision: 0,
+    version: 0,
+    lease: 0n,
+    prevMain: 0,
+    prevSub: 0,
+    isBeforeIndexed: false,
+  };
+}
+
 /** Rows for both tables: the last version encoded. */
 export interface EncodedVersion {
   current: Uint8Array;

@@ -15,10 +15,10 @@ import { leaseKey } from './composite-key.ts';
 import { indexChange, isIndexed } from './history-index.ts';
 import { isTombstoneKey, mainOf, REVISION_KEY_BYTES, revisionKey, subOf } from './revision-key.ts';
 import {
+  blankVersion,
   encodeTombstone,
   encodeVersion,
   INLINE_VALUE_MAX,
-  type NewVersion,
   readHead,
   VersionHead,
 } from './row.ts';
@@ -53,16 +53,7 @@ export class VersionImport {
   readonly #meta: ReturnType<ImportTables['table']>;
   readonly #slab = new ByteSlab();
   readonly #before = new VersionHead();
-  readonly #version: NewVersion = {
-    main: 0,
-    sub: 0,
-    createRevision: 0,
-    version: 0,
-    lease: 0n,
-    prevMain: 0,
-    prevSub: 0,
-    isBeforeIndexed: false,
-  };
+  readonly #version = blankVersion();
   #keyCount = 0;
   #revision = 1;
 

@@ -5,10 +5,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { test } from 'node:test';
 import type { GrpcStreamCall } from '../../../src/net/grpc-call.ts';
-import { listen } from '../../../src/net/listener.ts';
-import { silentLog } from '../../../src/ports/log.ts';
-import { systemClockForTests } from '../../net/clocks.ts';
-import { createApi } from '../support/api.ts';
+import { gatewayOf } from './support/gateway-of.ts';
 
 test('a client hears answers while it still asks, and its leaving ends the call', async (t) => {
   let left: () => void = () => {};
@@ -24,19 +21,11 @@ test('a client hears answers while it still asks, and its leaving ends the call'
     };
   };
   const methods = new Map([['/etcdserverpb.Lease/LeaseKeepAlive', { kind: 'bidirectional', open } as const]]);
-  const { handler } = createApi({ gateway: { methods, clock: systemClockForTests } });
-  const listener = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    handler,
-    log: silentLog,
-    clock: systemClockForTests,
-  });
-  t.after(() => listener.close());
+  const port = await gatewayOf(t, methods);
 
   const sent = request({
     host: '127.0.0.1',
-    port: listener.port,
+    port,
     path: '/v3/lease/keepalive',
     method: 'POST',
     headers: { 'transfer-encoding': 'chunked' },

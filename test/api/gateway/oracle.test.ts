@@ -13,14 +13,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { withCors } from '../../../src/net/cors.ts';
-import { listen } from '../../../src/net/listener.ts';
-import { silentLog } from '../../../src/ports/log.ts';
-import { systemClockForTests } from '../../net/clocks.ts';
 import { parseScript, printScript, printStep, type Script, type Step } from '../../oracle/script.ts';
 import { needs } from '../../support/needs.ts';
 import { underTest } from '../../support/program.ts';
-import { createApi } from '../support/api.ts';
 import { Forwarder } from './support/forwarding-methods.ts';
+import { gatewayOf } from './support/gateway-of.ts';
 import { playGatewayScript } from './support/gateway-script.ts';
 import { etcd35Program, needsEtcd35, startMember } from './support/members.ts';
 
@@ -30,16 +27,7 @@ const isUpdating = process.env['QUORATE_UPDATE'] === '1';
 async function startGateway(t: TestContext, memberPort: number): Promise<number> {
   const forwarder = new Forwarder(`http://127.0.0.1:${memberPort}`);
   t.after(() => forwarder.close());
-  const { handler } = createApi({ gateway: { methods: forwarder.methods, clock: systemClockForTests } });
-  const listener = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    handler: withCors(['*'], handler),
-    log: silentLog,
-    clock: systemClockForTests,
-  });
-  t.after(() => listener.close());
-  return listener.port;
+  return gatewayOf(t, forwarder.methods, (handler) => withCors(['*'], handler));
 }
 
 function assertSame(expected: Script, actual: Script): void {

@@ -6,15 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import {
-  type GrpcCall,
-  type GrpcMethod,
-  GrpcStatus,
-  type GrpcStreamCall,
-} from '../../../src/net/grpc-call.ts';
-import { listen } from '../../../src/net/listener.ts';
-import { silentLog } from '../../../src/ports/log.ts';
-import { systemClockForTests } from '../../net/clocks.ts';
+import { type GrpcCall, GrpcStatus, type GrpcStreamCall } from '../../../src/net/grpc-call.ts';
 import {
   clientFrame,
   closeFrame,
@@ -25,7 +17,7 @@ import {
 import { command } from '../../support/command.ts';
 import { needs } from '../../support/needs.ts';
 import { underTest } from '../../support/program.ts';
-import { createApi } from '../support/api.ts';
+import { gatewayOf } from './support/gateway-of.ts';
 import { etcd35Program, needsEtcd35, startMember } from './support/members.ts';
 
 const WATCH: Handshake = { path: '/v3/watch' };
@@ -238,20 +230,6 @@ test('Quorate holds the conversations', { skip: needs('quorate') }, async (t) =>
 test('etcd 3.5 holds the conversations', { skip: needsEtcd35 }, async (t) => {
   await playAll(t, await startMember(t, etcd35Program, []));
 });
-
-/** Our gateway before methods of the test's own. */
-async function gatewayOf(t: TestContext, methods: ReadonlyMap<string, GrpcMethod>): Promise<number> {
-  const { handler } = createApi({ gateway: { methods, clock: systemClockForTests } });
-  const listener = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    handler,
-    log: silentLog,
-    clock: systemClockForTests,
-  });
-  t.after(() => listener.close());
-  return listener.port;
-}
 
 test('credentials come as a protocol or as a cookie, and in no other way', async (t) => {
   const heard: (string | undefined)[] = [];

@@ -6,6 +6,8 @@
  *     > @next NAME COUNT            the next lines of its answer, 1 unless told
  *     > @rest NAME                  all lines to the end of its answer
  *     > @close NAME                 the client goes away
+ *     > @settle                     waits until the last change of the cluster is behind the member: etcd never answers one that its raft leader is
+ *                                   offered before (a linearizable read comes back after that)
  *     > @let NAME PATTERN           keeps the pattern's first group of the last answer: ${NAME} in requests, <NAME> in answers
  *
  * Answers are rendered without what differs between gateways or runs: white space in JSON, the fields that version 1 of the gateway adds to errors,
@@ -73,6 +75,9 @@ class Player {
       }
       case '@close':
         this.#opened(name).sent.destroy();
+        return [];
+      case '@settle':
+        await this.#post('/v3/cluster/member/list', '{"linearizable":true}', []);
         return [];
       case '@let': {
         const found = new RegExp([...rest].join(' ')).exec(this.#lastText)?.[1];
