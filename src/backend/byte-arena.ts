@@ -26,7 +26,8 @@ export class ByteArena {
   /** Copies the bytes; returns their address. */
   add(bytes: Uint8Array): number {
     const { length } = bytes;
-    if (this.#used + length > this.#chunk.length || this.#chunks.length === 0) this.#grow(length);
+    // No bytes behind the last one of a chunk would have an address in the next. At first there is no chunk.
+    if (this.#used + length > this.#chunk.length || this.#used === this.#chunk.length) this.#grow(length);
     const chunk = this.#chunk;
     const at = this.#used;
     if (length > LOOP_BYTES) chunk.set(bytes, at);
