@@ -12,6 +12,7 @@ import { createWriteBehind } from '../src/backend/write-behind.ts';
 import { watchEventLoop } from '../src/platform/event-loop-hold.ts';
 import { openLmdbTables } from '../src/platform/lmdb-tables.ts';
 import { nodeClock } from '../src/platform/node-clock.ts';
+import { nodeRandom } from '../src/platform/node-random.ts';
 import type { Backend, BackendTable } from '../src/ports/backend.ts';
 
 const keys = Number(process.argv[2] ?? 200_000);
@@ -36,7 +37,11 @@ function best(label: string, items: number, rounds: number, work: (round: number
 }
 
 async function open(): Promise<Backend> {
-  return createWriteBehind({ tables: await openLmdbTables({ folder }), clock: nodeClock });
+  return createWriteBehind({
+    tables: await openLmdbTables({ folder }),
+    clock: nodeClock,
+    random: nodeRandom,
+  });
 }
 
 async function fill(backend: Backend): Promise<void> {

@@ -12,6 +12,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createWriteBehind } from '../src/backend/write-behind.ts';
 import { openLmdbTables } from '../src/platform/lmdb-tables.ts';
 import { nodeClock } from '../src/platform/node-clock.ts';
+import { nodeRandom } from '../src/platform/node-random.ts';
 import type { Backend } from '../src/ports/backend.ts';
 import { createMvccStore } from '../src/store/mvcc/create-mvcc-store.ts';
 import type { MvccStore } from '../src/store/mvcc/types.ts';
@@ -207,7 +208,11 @@ function hash(store: MvccStore): void {
 
 const folder = mkdtempSync(join(tmpdir(), 'quorate-mvcc-bench-'));
 try {
-  const backend = createWriteBehind({ tables: await openLmdbTables({ folder }), clock: nodeClock });
+  const backend = createWriteBehind({
+    tables: await openLmdbTables({ folder }),
+    clock: nodeClock,
+    random: nodeRandom,
+  });
   await bench(backend);
   await backend.close();
 } finally {

@@ -2,6 +2,7 @@
 
 import type { KeyRange, ScanRange, TableChanges, TableReader, Visit } from '../ports/durable-tables.ts';
 import { BoundedReader } from './bounded-reader.ts';
+import type { KeyHash } from './key-hash.ts';
 import type { ShortKeyTable } from './long-keys.ts';
 import { Memtable } from './memtable.ts';
 import { mergedCount, mergedGet, mergedScan } from './merged-table.ts';
@@ -11,21 +12,25 @@ export class LayeredTable implements ShortKeyTable {
   readonly #committed: TableReader;
   /** The same, for single keys. */
   readonly #below: BoundedReader;
+  readonly #keyHash: KeyHash;
   readonly #wrote: (bytes: number) => void;
-  #active = new Memtable();
+  #active: Memtable;
   /** Newest first, without the active one. */
   #sealed: readonly Memtable[] = [];
   /** The oldest of the sealed ones: those in the commit under way. */
   #committing: readonly Memtable[] = [];
   /** Newest first. */
-  #layers: readonly Memtable[] = [this.#active];
+  #layers: readonly Memtable[];
 
   /** @param wrote called for every write with the bytes of key and value */
-  constructor(name: string, committed: TableReader, wrote: (bytes: number) => void) {
+  constructor(name: string, committed: TableReader, keyHash: KeyHash, wrote: (bytes: number) => void) {
     this.#name = name;
     this.#committed = committed;
+    this.#keyHash = keyHash;
     this.#below = new BoundedReader(committed);
     this.#wrote = wrote;
+    this.#active = new Memtable(keyHash);
+    this.#layers = [this.#active];
   }
 
   /** Layers that do not change any more, newest first. */
@@ -60,7 +65,7 @@ export class LayeredTable implements ShortKeyTable {
   seal(): void {
     if (this.#active.size === 0) return;
     this.#sealed = this.#layers;
-    this.#active = new Memtable(Math.min(this.#active.size, SIZE_HINT_MAX));
+    this.#active = new Memtable(this.#keyHash, Math.min(this.#active.size, SIZE_HINT_MAX));
     this.#layers = [this.#active, ...this.#sealed];
   }
 
@@ -81,7 +86,7 @@ export class LayeredTable implements ShortKeyTable {
 
   discard(): void {
     this.#below.changed();
-    this.#active = new Memtable();
+    this.#active = new Memtable(this.#keyHash);
     this.#sealed = [];
     this.#committing = [];
     this.#layers = [this.#active];

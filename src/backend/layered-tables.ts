@@ -1,12 +1,14 @@
 /** All tables in their layers: as callers see them, with keys of any length, and as they are stored. */
 
 import type { DurableBatch, TableReader } from '../ports/durable-tables.ts';
+import type { KeyHash } from './key-hash.ts';
 import { LayeredTable } from './layered-table.ts';
 import { LongKeyTable, nodesOf } from './long-keys.ts';
 import type { Memtable } from './memtable.ts';
 
 export class LayeredTables {
   readonly #committed: (name: string) => TableReader;
+  readonly #keyHash: KeyHash;
   readonly #wrote: (bytes: number) => void;
   readonly #stored = new Map<string, LayeredTable>();
   readonly #offered = new Map<string, LongKeyTable>();
@@ -15,8 +17,9 @@ export class LayeredTables {
    * @param committed the committed content of a table
    * @param wrote called for every write with the bytes of key and value
    */
-  constructor(committed: (name: string) => TableReader, wrote: (bytes: number) => void) {
+  constructor(committed: (name: string) => TableReader, keyHash: KeyHash, wrote: (bytes: number) => void) {
     this.#committed = committed;
+    this.#keyHash = keyHash;
     this.#wrote = wrote;
   }
 
@@ -52,7 +55,7 @@ export class LayeredTables {
   }
 
   #store(name: string): LayeredTable {
-    const table = new LayeredTable(name, this.#committed(name), this.#wrote);
+    const table = new LayeredTable(name, this.#committed(name), this.#keyHash, this.#wrote);
     this.#stored.set(name, table);
     return table;
   }

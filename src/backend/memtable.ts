@@ -1,6 +1,6 @@
 /**
  * Writes of one table that are not committed yet: numbered entries without an object each, since a busy member makes hundreds of thousands a second. They
- * are found by a hash of the key; the order is made only when a scan asks for it (key-order.ts).
+ * are found by a hash of the key (key-hash.ts); the order is made only when a scan asks for it (key-order.ts).
  *
  *     slots      [ .  3  .  1  .  2 ]     1 + number of an entry, open addressing
  *     hashes     [ h0 h1 h2 ]             by number, as are the rest:
@@ -20,6 +20,7 @@ import {
   placeAll,
 } from '../ports/durable-tables.ts';
 import { ByteArena, offsetOf } from './byte-arena.ts';
+import type { KeyHash } from './key-hash.ts';
 import { KeyOrder, type OrderedKeys } from './key-order.ts';
 
 const SLOTS_MIN = 64;
@@ -30,6 +31,8 @@ const NO_SLOTS = new Int32Array(0);
 const NO_NUMBERS = new Uint32Array(0);
 
 export class Memtable implements DurableEntries, OrderedKeys {
+  /** The same for all memtables of a table. */
+  readonly keyHash: KeyHash;
   #size = 0;
   /** How many slots to begin with. */
   readonly #slotsFirst: number;
@@ -44,7 +47,8 @@ export class Memtable implements DurableEntries, OrderedKeys {
   readonly #order = new KeyOrder(this);
 
   /** @param sizeHint the entries there will be, more or less */
-  constructor(sizeHint = 0) {
+  constructor(keyHash: KeyHash, sizeHint = 0) {
+    this.keyHash = keyHash;
     this.#slotsFirst = Math.max(SLOTS_MIN, 2 ** Math.ceil(Math.log2(sizeHint * 2 + 1)));
   }
 
@@ -55,7 +59,7 @@ export class Memtable implements DurableEntries, OrderedKeys {
 
   /** Puts, or removes if the value is undefined. */
   write(key: Uint8Array, value: Uint8Array | undefined): void {
-    const hash = hashOf(key);
+    const hash = this.keyHash.of(key);
     if (this.#size * 2 >= this.#slots.length) this.#grow();
     const slot = this.#slotOf(hash, key);
     const known = this.#slots[slot]! - 1;
@@ -71,7 +75,7 @@ export class Memtable implements DurableEntries, OrderedKeys {
     this.#set(entry, value);
   }
 
-  /** The number of the key's entry; -1 if there is none. `hash`: of the key. */
+  /** The number of the key's entry; -1 if there is none. `hash`: of the key, by `keyHash`. */
   find(hash: number, key: Uint8Array): number {
     return this.#size === 0 ? -1 : this.#slots[this.#slotOf(hash, key)]! - 1;
   }
@@ -183,21 +187,6 @@ export class Memtable implements DurableEntries, OrderedKeys {
 function grown<T extends Int32Array | Uint32Array>(from: T, to: T): T {
   to.set(from);
   return to;
-}
-
-/** Bytes that differ anywhere change all bits of the result, more or less. */
-export function hashOf(key: Uint8Array): number {
-  const { length } = key;
-  let hash = length;
-  let at = 0;
-  for (; at + 4 <= length; at += 4) {
-    const word = key[at]! | (key[at + 1]! << 8) | (key[at + 2]! << 16) | (key[at + 3]! << 24);
-    hash = Math.imul(hash ^ word, 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  for (; at < length; at++) hash = Math.imul(hash ^ key[at]!, 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return hash ^ (hash >>> 13);
 }
 
 function compareParts(

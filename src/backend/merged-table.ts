@@ -6,7 +6,7 @@
 import type { KeyRange, ScanRange, TableReader, Visit } from '../ports/durable-tables.ts';
 import { compareBytes } from './bytes.ts';
 import type { KeyCursor } from './key-order.ts';
-import { hashOf, type Memtable } from './memtable.ts';
+import type { Memtable } from './memtable.ts';
 
 export function mergedGet(
   layers: readonly Memtable[],
@@ -18,7 +18,7 @@ export function mergedGet(
   for (let i = 0; i < layers.length; i++) {
     const layer = layers[i]!;
     if (layer.size === 0) continue;
-    hash ??= hashOf(key);
+    hash ??= layer.keyHash.of(key);
     const entry = layer.find(hash, key);
     if (entry >= 0) return layer.valueAt(entry);
   }

@@ -3,6 +3,7 @@
 import type { StagedTables } from '../ports/backend.ts';
 import type { DurableTables, Replacement } from '../ports/durable-tables.ts';
 import type { CommitPolicy } from './commit-policy.ts';
+import type { KeyHash } from './key-hash.ts';
 import { LayeredTables } from './layered-tables.ts';
 
 export interface Staged {
@@ -15,6 +16,7 @@ export async function stage(
   tables: DurableTables,
   fill: (tables: StagedTables) => AsyncIterable<unknown>,
   policy: CommitPolicy,
+  keyHash: KeyHash,
 ): Promise<Staged> {
   const replacement = await tables.replacement('empty');
   try {
@@ -22,6 +24,7 @@ export async function stage(
     let bytes = 0;
     const layers = new LayeredTables(
       (name) => replacement.table(name),
+      keyHash,
       (written) => {
         operations++;
         bytes += written;

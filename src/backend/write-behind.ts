@@ -22,8 +22,10 @@ import type {
 } from '../ports/backend.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { DurableBatch, DurableTables } from '../ports/durable-tables.ts';
+import type { Random } from '../ports/random.ts';
 import { type CommitPolicy, defaultCommitPolicy } from './commit-policy.ts';
 import { defragment } from './defragment.ts';
+import { KeyHash } from './key-hash.ts';
 import { LayeredTables } from './layered-tables.ts';
 import { SealedView } from './sealed-view.ts';
 import { stage } from './stage.ts';
@@ -31,6 +33,8 @@ import { stage } from './stage.ts';
 export interface WriteBehindOptions {
   readonly tables: DurableTables;
   readonly clock: Clock;
+  /** Asked once, for the secret of the hash of keys. */
+  readonly random: Pick<Random, 'bytes'>;
   readonly policy?: Partial<CommitPolicy>;
 }
 
@@ -47,6 +51,7 @@ class WriteBehind implements Backend {
   readonly #tables: DurableTables;
   readonly #clock: Clock;
   readonly #policy: CommitPolicy;
+  readonly #keyHash: KeyHash;
   readonly #layers: LayeredTables;
 
   #timer: Timer | undefined;
@@ -74,8 +79,10 @@ class WriteBehind implements Backend {
     this.#tables = options.tables;
     this.#clock = options.clock;
     this.#policy = { ...defaultCommitPolicy, ...options.policy };
+    this.#keyHash = new KeyHash(options.random);
     this.#layers = new LayeredTables(
       (name) => this.#tables.table(name),
+      this.#keyHash,
       (bytes) => this.#wrote(bytes),
     );
   }
@@ -159,7 +166,7 @@ class WriteBehind implements Backend {
   }
 
   async stageBy(fill: (tables: StagedTables) => AsyncIterable<unknown>): Promise<StagedContent> {
-    const staged = await stage(this.#tables, fill, this.#policy);
+    const staged = await stage(this.#tables, fill, this.#policy, this.#keyHash);
     return {
       get: (table, key) => staged.get(table, key),
       activate: () => {

@@ -116,6 +116,7 @@ class Run {
     const backend = createWriteBehind({
       tables: await openLmdbTables({ folder: layout.state }),
       clock: nodeClock,
+      random: nodeRandom,
       policy: {
         ...(config.v3.batchIntervalMs > 0 && { intervalMs: config.v3.batchIntervalMs }),
         ...(config.v3.batchLimit > 0 && { operationsMax: config.v3.batchLimit }),

@@ -10,12 +10,16 @@ import type { CommitPolicy } from '../backend/commit-policy.ts';
 import { createWriteBehind } from '../backend/write-behind.ts';
 import type { Backend } from '../ports/backend.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
 import { createMemoryTables, type MemoryTables } from './memory-tables.ts';
+import { createSeededRandom } from './seeded-random.ts';
 
 export interface MemoryBackendOptions {
   readonly clock: Clock;
   /** Fresh ones, which are never lost, unless given. */
   readonly tables?: MemoryTables;
+  /** Of the hash of keys, of which nothing can be observed. */
+  readonly random?: Pick<Random, 'bytes'>;
   readonly policy?: Partial<CommitPolicy>;
 }
 
@@ -24,6 +28,7 @@ export function createMemoryBackend(options: MemoryBackendOptions): Backend {
   return createWriteBehind({
     tables: tables.open(),
     clock: options.clock,
+    random: options.random ?? createSeededRandom(0),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   });
 }

@@ -23,6 +23,7 @@ import { createMemoryBackend } from './memory-backend.ts';
 import { createMemoryDisk, type DiskOperation, type MemoryDisk } from './memory-disk.ts';
 import type { MemoryNetwork } from './memory-network.ts';
 import { createMemoryTables, type MemoryTables, type TablesOperation } from './memory-tables.ts';
+import { createSeededRandom } from './seeded-random.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
 export const TICK_MS = 100;
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly logSizes?: Surroundings['logSizes'];
   readonly leaseCheckpointIntervalMs?: number;
   readonly watchSizes?: Surroundings['watchSizes'];
+  /** Of the secrets of the tables' hashes: a stream of its own, since nothing of them can be observed. */
+  readonly hashSeed?: number;
   readonly v3?: Partial<ServerSettings['v3']>;
 }
 
@@ -245,7 +248,11 @@ export class SimulatedMember {
     const opened = await openMember(settings, {
       disk,
       layout,
-      backend: createMemoryBackend({ tables: this.tables, clock }),
+      backend: createMemoryBackend({
+        tables: this.tables,
+        clock,
+        random: createSeededRandom(options.hashSeed ?? 0),
+      }),
       probe,
       clock,
       random,

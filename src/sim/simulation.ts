@@ -115,6 +115,7 @@ class Simulation {
       diskMs,
       logSizes: { segmentBytes, zeroAheadBytes },
       leaseCheckpointIntervalMs: LEASE_CHECKPOINT_MS,
+      hashSeed: seed,
       ...(smallWatchLog && { watchSizes: SMALL_WATCH_SIZES }),
     });
     this.#hosts.network.faults.delayMs = delayMs;

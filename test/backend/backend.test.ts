@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { createWriteBehind } from '../../src/backend/write-behind.ts';
 import type { Backend, BackendView } from '../../src/ports/backend.ts';
 import type { ScanRange } from '../../src/ports/durable-tables.ts';
+import { createSeededRandom } from '../../src/sim/seeded-random.ts';
 import { fc } from '../support/fast-check.ts';
 import { NaiveTables, text } from './support/naive-tables.ts';
 import { implementations } from './support/tables-under-test.ts';
@@ -112,8 +113,9 @@ for (const implementation of implementations) {
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const open = implementation.fresh(t);
         const clock = new TurnClock();
+        const random = createSeededRandom(steps.length);
         const start = async (): Promise<Backend> =>
-          createWriteBehind({ tables: await open(), clock, policy: { operationsMax: 10 } });
+          createWriteBehind({ tables: await open(), clock, random, policy: { operationsMax: 10 } });
         let backend = await start();
         const naive = new NaiveTables();
         let views: { readonly view: BackendView; readonly naive: NaiveTables }[] = [];

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { createWriteBehind } from '../../src/backend/write-behind.ts';
 import { openLmdbTables } from '../../src/platform/lmdb-tables.ts';
+import { nodeRandom } from '../../src/platform/node-random.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
 import { checkout } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
@@ -33,7 +34,11 @@ for (const { mode, word, max } of modes) {
     let replayed = 0;
     for (let round = 0; round < rounds; round++) {
       const durable = await runAndKill(folder, seed, mode, word, 1 + random.below(max), random.below(2000));
-      const backend = createWriteBehind({ tables: await openLmdbTables({ folder }), clock: new TurnClock() });
+      const backend = createWriteBehind({
+        tables: await openLmdbTables({ folder }),
+        clock: new TurnClock(),
+        random: nodeRandom,
+      });
       const turn = lastTurn(backend);
       assert.ok(turn >= durable, `turn ${durable} was durable, turn ${turn} was found`);
       while (replayed < turn) applyTurn(naive, seed, ++replayed);

@@ -7,6 +7,7 @@ import { createWriteBehind } from '../../src/backend/write-behind.ts';
 import type { Backend, BackendEntry, BackendView } from '../../src/ports/backend.ts';
 import { DiskError } from '../../src/ports/disk.ts';
 import { createMemoryTables, type MemoryTables, type TablesOperation } from '../../src/sim/memory-tables.ts';
+import { createSeededRandom } from '../../src/sim/seeded-random.ts';
 import { nextTurn, TurnClock } from './support/turn-clock.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -40,7 +41,7 @@ function world(policy: Partial<CommitPolicy> = {}, waits = false): World {
     },
   });
   const clock = new TurnClock();
-  const backend = createWriteBehind({ tables: tables.open(), clock, policy });
+  const backend = createWriteBehind({ tables: tables.open(), clock, random: createSeededRandom(1), policy });
   return {
     backend,
     clock,

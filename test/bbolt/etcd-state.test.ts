@@ -11,6 +11,7 @@ import { EtcdStateError, openEtcdState } from '../../src/server/v3/etcd-state.ts
 import { etcdBuckets } from '../../src/server/v3/snapshot-file.ts';
 import { V3State } from '../../src/server/v3/v3-state.ts';
 import { createMemoryTables } from '../../src/sim/memory-tables.ts';
+import { createSeededRandom } from '../../src/sim/seeded-random.ts';
 import { revisionKey } from '../../src/store/mvcc/revision-key.ts';
 import { appliedPositionOf } from '../../src/store/mvcc/tables.ts';
 import { AlarmType } from '../../src/wire/v3/kv-types.ts';
@@ -23,8 +24,9 @@ import { bytesFile } from './support/bytes-file.ts';
 const isFullLength = process.env['QUORATE_FULL'] === '1';
 
 function openState(): V3State {
-  const tables = createMemoryTables({ random: { next: () => 0.5 } });
-  return new V3State(createWriteBehind({ tables: tables.open(), clock }), { minLeaseTtlSeconds: 1 });
+  const random = createSeededRandom(1);
+  const tables = createMemoryTables({ random });
+  return new V3State(createWriteBehind({ tables: tables.open(), clock, random }), { minLeaseTtlSeconds: 1 });
 }
 
 function bucketsOf(state: V3State): BboltBucket[] {

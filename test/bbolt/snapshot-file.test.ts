@@ -12,6 +12,7 @@ import {
 } from '../../src/server/v3/snapshot-file.ts';
 import { V3State } from '../../src/server/v3/v3-state.ts';
 import { createMemoryTables } from '../../src/sim/memory-tables.ts';
+import { createSeededRandom } from '../../src/sim/seeded-random.ts';
 import { AlarmType } from '../../src/wire/v3/kv-types.ts';
 import { systemClockForTests as clock } from '../net/clocks.ts';
 import { deleteRequest, putRequest } from '../store/mvcc/requests.ts';
@@ -23,8 +24,9 @@ const configuration = {
 };
 
 function openState(): V3State {
-  const tables = createMemoryTables({ random: { next: () => 0.5 } });
-  return new V3State(createWriteBehind({ tables: tables.open(), clock }), { minLeaseTtlSeconds: 1 });
+  const random = createSeededRandom(1);
+  const tables = createMemoryTables({ random });
+  return new V3State(createWriteBehind({ tables: tables.open(), clock, random }), { minLeaseTtlSeconds: 1 });
 }
 
 function contentOf(state: V3State): SnapshotContent {

@@ -24,7 +24,7 @@ interface Member {
 
 async function openTransfer(): Promise<Member> {
   const random = { next: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
-  const backend = createWriteBehind({ tables: createMemoryTables({ random }).open(), clock });
+  const backend = createWriteBehind({ tables: createMemoryTables({ random }).open(), clock, random });
   const views = { held: 0 };
   const viewNow = backend.viewNow.bind(backend);
   backend.viewNow = () => {

@@ -8,6 +8,7 @@
 import { createWriteBehind } from '../../../src/backend/write-behind.ts';
 import { openLmdbTables } from '../../../src/platform/lmdb-tables.ts';
 import { nodeClock } from '../../../src/platform/node-clock.ts';
+import { nodeRandom } from '../../../src/platform/node-random.ts';
 import type { Backend, BackendEntry } from '../../../src/ports/backend.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
@@ -62,6 +63,7 @@ async function main(folder: string, seed: number, mode: string): Promise<void> {
   const backend = createWriteBehind({
     tables: await openLmdbTables({ folder }),
     clock: nodeClock,
+    random: nodeRandom,
     policy: { intervalMs: 5, operationsMax: 100 },
   });
   const target: TurnTarget = {

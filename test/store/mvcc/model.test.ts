@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createWriteBehind } from '../../../src/backend/write-behind.ts';
 import { openLmdbTables } from '../../../src/platform/lmdb-tables.ts';
 import { nodeClock } from '../../../src/platform/node-clock.ts';
+import { nodeRandom } from '../../../src/platform/node-random.ts';
 import type { Backend } from '../../../src/ports/backend.ts';
 import { createMvccStore } from '../../../src/store/mvcc/create-mvcc-store.ts';
 import type { MvccStore, RangeJob, RevisionEvents } from '../../../src/store/mvcc/types.ts';
@@ -263,7 +264,7 @@ test('the same on LMDB, with commits on the way', async (t) => {
     const tables = await openLmdbTables({ folder: temporaryFolder(t) });
     // Commits at every opportunity, so that rows are found in each of the layers.
     const policy = { operationsMax: 1 + (history % 3) * 100 };
-    const backend = createWriteBehind({ tables, clock: nodeClock, policy });
+    const backend = createWriteBehind({ tables, clock: nodeClock, random: nodeRandom, policy });
     const play = new Play(seed + 1000 + history, backend);
     for (let operation = 0; operation < operationsEach; operation++) {
       told(t, `history ${history} (seed ${seed}), operation ${operation}`, () => play.step());
