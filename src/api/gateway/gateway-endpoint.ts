@@ -13,7 +13,7 @@ import { JSON_HEADERS, sendMethodNotAllowed, sendTextError } from '../http/answe
 import { parseMediaType } from '../http/media-type.ts';
 import { errorBody, httpCode } from './error-body.ts';
 import { type GatewayCall, UnaryGatewayCall } from './gateway-call.ts';
-import { JsonError } from './json-node.ts';
+import { JsonError, jsonText } from './json-node.ts';
 import { jsonToMessage } from './json-to-message.ts';
 import { type GatewayRoute, gatewayRoutes } from './routes.ts';
 import { StreamGatewayCall } from './stream-gateway-call.ts';
@@ -124,7 +124,7 @@ export class GatewayEndpoint {
       if (call.closed) return;
       let message: Uint8Array;
       try {
-        message = jsonToMessage(route.request, textOf(body));
+        message = jsonToMessage(route.request, jsonText(body));
       } catch (error) {
         if (!(error instanceof JsonError)) throw error;
         call.refuse(error.message);
@@ -141,16 +141,6 @@ export class GatewayEndpoint {
         call.fail(GrpcStatus.resourceExhausted, text);
       }
     });
-  }
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function textOf(body: Uint8Array): string {
-  try {
-    return decoder.decode(body);
-  } catch {
-    throw new JsonError('proto: syntax error (line 1:1): invalid UTF-8 in string');
   }
 }
 

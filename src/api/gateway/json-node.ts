@@ -29,6 +29,7 @@ export type JsonNode = Place &
 
 export class JsonError extends Error {}
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const DEPTH_MAX = 1000;
 /** Nothing that begins like a longer number may be taken for a shorter one. */
 const NUMBER = /-?(?:0|[1-9]\d*(?!\d))(?:(?![.eE])|\.\d+(?!\d)(?![eE])|(?:\.\d+)?[eE][+-]?\d+)/y;
@@ -36,6 +37,15 @@ const NUMBER = /-?(?:0|[1-9]\d*(?!\d))(?:(?![.eE])|\.\d+(?!\d)(?![eE])|(?:\.\d+)
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what ends a plain string
 const PLAIN_STRING = /[^"\\\u0000-\u001f]*"/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+
+/** JSON as it came, as text. Throws JsonError. */
+export function jsonText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new JsonError('proto: syntax error (line 1:1): invalid UTF-8 in string');
+  }
+}
 
 /** The first value in the text; what follows is not looked at. undefined: there is none. Throws JsonError. */
 export function readJsonNode(text: string): JsonNode | undefined {

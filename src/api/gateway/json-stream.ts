@@ -1,31 +1,35 @@
 /**
- * Cuts a stream of JSON objects, one behind the other with or without white space between, into the text of each. Only braces, brackets and strings are
- * looked at: whether a piece is JSON is for its reader to say. What does not begin like an object or array is a piece by itself, to its end of line.
+ * Cuts a stream of JSON objects, one behind the other with or without white space between, into the bytes of each. Only braces, brackets and strings are
+ * looked at: whether a piece is JSON, or text at all, is for its reader to say. What does not begin like an object or array is a piece by itself, to its end of
+ * line. White space before a piece is no part of it.
  */
+
+import { ByteBuffer } from '../../net/byte-buffer.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const NEWLINE = 0x0a;
+const NOTHING = Buffer.alloc(0);
 
 export class JsonStream {
-  /** Of the object that is not complete. */
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  /** Of the object that is not complete; in one piece, since it may come in ever so many chunks. */
+  readonly #pending = new ByteBuffer();
   #depth = 0;
   #inString = false;
   #escaped = false;
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
   /** Bytes kept for an object that is not complete. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#pending.length;
   }
 
-  /** @returns the texts that became complete. `chunk` is kept. Throws TypeError on bytes that are no UTF-8. */
-  push(chunk: Uint8Array): string[] {
-    const texts: string[] = [];
+  /** @returns the pieces that became complete, which may be views of `chunk`. */
+  push(chunk: Uint8Array): Uint8Array[] {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    const pieces: Uint8Array[] = [];
     let start = 0;
-    for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i]!;
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i]!;
       if (this.#escaped) this.#escaped = false;
       else if (this.#inString) {
         if (byte === QUOTE) this.#inString = false;
@@ -33,35 +37,34 @@ export class JsonStream {
       } else if (byte === QUOTE) this.#inString = true;
       else if (byte === 0x7b || byte === 0x5b) this.#depth++;
       else if (byte === 0x7d || byte === 0x5d) this.#depth--;
-      else if (!(byte === 0x0a && this.#depth === 0 && this.#hasContent(chunk, start, i))) continue;
+      else if (start === i && this.#pending.length === 0 && isSpace(byte)) {
+        start = i + 1;
+        continue;
+      } else if (byte !== NEWLINE) continue;
       if (this.#depth > 0 || this.#inString || this.#escaped) continue;
       this.#depth = 0;
-      texts.push(this.#take(chunk.subarray(start, i + 1)));
+      pieces.push(this.#take(bytes, start, i + 1));
       start = i + 1;
     }
-    if (start < chunk.length) this.#keep(chunk.subarray(start));
-    return texts;
+    if (start < bytes.length) this.#pending.append(bytes, start, bytes.length);
+    return pieces;
   }
 
-  /** What came after the last complete object; '' if only white space did. */
-  rest(): string {
-    return this.#take(new Uint8Array(0)).trim();
+  /** What came after the last complete object; empty if only white space did. */
+  rest(): Uint8Array {
+    return this.#take(NOTHING, 0, 0);
   }
 
-  #hasContent(chunk: Uint8Array, start: number, end: number): boolean {
-    return this.#pendingBytes > 0 || chunk.subarray(start, end).some((byte) => byte > 0x20);
+  #take(bytes: Buffer, start: number, end: number): Uint8Array {
+    const pending = this.#pending;
+    if (pending.length === 0) return bytes.subarray(start, end);
+    pending.append(bytes, start, end);
+    const piece = pending.bytes.subarray(0, pending.length);
+    pending.clear();
+    return piece;
   }
+}
 
-  #keep(piece: Uint8Array): void {
-    this.#pending.push(piece);
-    this.#pendingBytes += piece.length;
-  }
-
-  #take(last: Uint8Array): string {
-    this.#keep(last);
-    const bytes = this.#pending.length === 1 ? last : Buffer.concat(this.#pending);
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    return this.#decoder.decode(bytes);
-  }
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === NEWLINE || byte === 0x0d || byte === 0x09;
 }

@@ -7,7 +7,7 @@ import type { HttpStream } from '../../net/http-exchange.ts';
 import { JSON_HEADERS } from '../http/answers.ts';
 import { httpCode, streamErrorBody } from './error-body.ts';
 import { ANSWER_HEADERS, GatewayCall } from './gateway-call.ts';
-import { JsonError } from './json-node.ts';
+import { JsonError, jsonText } from './json-node.ts';
 import { JsonStream } from './json-stream.ts';
 import { jsonToMessage } from './json-to-message.ts';
 import { messageToJson } from './message-to-json.ts';
@@ -17,7 +17,9 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
   #drainCallback: (() => void) | undefined;
   #paused = false;
   /** What the client has sent and the method has not seen, because it paused. */
-  readonly #waiting: string[] = [];
+  #waiting: readonly Uint8Array[] = [];
+  /** How many of them it has seen. */
+  #taken = 0;
   #handler: GrpcStreamHandler | undefined;
   #inputComplete = false;
   #heard = false;
@@ -71,17 +73,17 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
     this.watchClient();
     this.exchange.streamBody(
       (chunk) => {
-        if (this.closed) return true;
-        this.#take(() => input.push(chunk));
+        if (this.closed || this.#inputComplete) return true;
+        this.#take(input.push(chunk));
         if (input.pendingBytes > objectBytesMax)
           this.fail(GrpcStatus.resourceExhausted, 'message larger than max');
         return !this.#paused;
       },
       (complete) => {
-        if (!complete || this.closed) return;
-        this.#take(() => [input.rest()].filter((text) => text !== ''));
+        if (!complete || this.closed || this.#inputComplete) return;
         this.#inputComplete = true;
-        this.#deliver();
+        const rest = input.rest();
+        this.#take(rest.length === 0 ? [] : [rest]);
       },
     );
   }
@@ -105,22 +107,17 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
     return stream;
   }
 
-  #take(cut: () => string[]): void {
-    try {
-      for (const text of cut()) this.#waiting.push(text);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      this.#endInput('invalid UTF-8');
-      return;
-    }
+  #take(objects: readonly Uint8Array[]): void {
+    // Nothing waits but while the method pauses, and then nothing more is read.
+    this.#waiting = this.#waiting.length === 0 ? objects : [...this.#waiting, ...objects];
     this.#deliver();
   }
 
   #deliver(): void {
-    while (!this.#paused && !this.closed && this.#waiting.length > 0) {
-      const text = this.#waiting.shift()!;
+    while (!this.#paused && !this.closed && this.#taken < this.#waiting.length) {
+      const object = this.#waiting[this.#taken++]!;
       try {
-        const message = jsonToMessage(this.route.request, text);
+        const message = jsonToMessage(this.route.request, jsonText(object));
         this.#heard = true;
         this.received(message);
         this.#handler?.message(message);
@@ -129,7 +126,9 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
         this.#endInput(error.message);
       }
     }
-    if (!this.#inputComplete || this.#paused || this.closed || this.#waiting.length > 0) return;
+    if (this.#taken < this.#waiting.length) return;
+    this.#forgetWaiting();
+    if (!this.#inputComplete || this.#paused || this.closed) return;
     const handler = this.#handler;
     this.#handler = undefined;
     handler?.clientDone();
@@ -140,8 +139,13 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
    * malformed first message waiting for ever: here it hears what is wrong.
    */
   #endInput(message: string): void {
-    this.#waiting.length = 0;
+    this.#forgetWaiting();
     if (!this.#heard) this.refuse(message);
     else this.#inputComplete = true;
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = [];
+    this.#taken = 0;
   }
 }

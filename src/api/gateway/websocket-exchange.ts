@@ -62,22 +62,11 @@ export class WebSocketExchange implements HttpExchange, HttpStream {
   readBody(limitBytes: number, callback: (body: Uint8Array) => void): void {
     const input = new JsonStream();
     this.#onChunk = (chunk) => {
-      const done = (body: Uint8Array): boolean => {
+      const [first] = input.push(chunk);
+      if (first !== undefined) {
         this.#onChunk = undefined;
-        callback(body);
-        return true;
-      };
-      let texts: readonly string[];
-      try {
-        texts = input.push(chunk);
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
-        // No UTF-8: its reader says so.
-        return done(chunk);
-      }
-      const [first] = texts;
-      if (first !== undefined) return done(Buffer.from(first));
-      if (input.pendingBytes > limitBytes) this.#connection.close(CloseCode.tooBig, '');
+        callback(first);
+      } else if (input.pendingBytes > limitBytes) this.#connection.close(CloseCode.tooBig, '');
       return true;
     };
   }

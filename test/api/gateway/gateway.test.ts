@@ -399,6 +399,34 @@ describe('a bidirectional call through the gateway', () => {
     assert.match(answer(cut), /^400 .*unexpected EOF/);
   });
 
+  it('takes bytes that are no text for the end as well, and hears what came before them', () => {
+    const service = new KeepAlive();
+    const exchange = service.open('{"ID":1}');
+    exchange.sendChunk(Buffer.from('{"ID":2}{"\xff":3}', 'latin1'));
+    exchange.sendChunk('{"ID":4}');
+    assert.deepEqual(service.ids, [1n, 2n]);
+    assert.equal(service.done, true);
+  });
+
+  // Moved up for each, those behind it would take the better part of a minute.
+  it('takes ever so many objects at once', () => {
+    let heard = 0;
+    const open = () => ({ message: () => void heard++, clientDone() {} });
+    const path = '/etcdserverpb.Lease/LeaseKeepAlive';
+    const gateway = new Gateway({ [path]: { kind: 'bidirectional', open } });
+    gateway.post('/v3/lease/keepalive', '{}'.repeat(400_000));
+    assert.equal(heard, 400_000);
+  });
+
+  it('hears nothing in blank lines', () => {
+    const service = new KeepAlive();
+    const exchange = service.open('{"ID":1}\r\n');
+    for (const chunk of ['\r\n', '\n', ' \n{"ID":2}\n']) exchange.sendChunk(chunk);
+    exchange.endBody();
+    assert.deepEqual(service.ids, [1n, 2n]);
+    assert.equal(service.done, true);
+  });
+
   it('does not keep an object that never ends', () => {
     const service = new KeepAlive();
     const exchange = service.open('{"x":"');

@@ -16,6 +16,7 @@
 
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Script, Step } from '../../../oracle/script.ts';
+import { WAIT_MS_MAX } from '../../../support/wait-bound.ts';
 
 interface Open {
   readonly sent: ClientRequest;
@@ -188,9 +189,6 @@ class LineReader {
     }
   }
 }
-
-/** Of a machine that is busy with other things, too. */
-const WAIT_MS_MAX = 60_000;
 
 async function within<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
