@@ -42,11 +42,17 @@ class Content {
     copy.write(this.view(), 0);
     return copy;
   }
+
+  /** Gives back what was reserved for growth, if that is much. */
+  trim(): void {
+    if (this.#bytes.length > 1.25 * this.size) this.#bytes = this.#bytes.slice(0, this.size);
+  }
 }
 
+/** One content stands for both states until the next change, so that the many synced files of a run are held once. */
 export class MemoryFile {
   #present = new Content();
-  #durable = new Content();
+  #durable = this.#present;
   #pending: FileOperation[] = [];
   #lastOperation = 0;
 
@@ -72,17 +78,23 @@ export class MemoryFile {
   write(bytes: Uint8Array, position: number): number {
     const id = ++this.#lastOperation;
     const copy = bytes.slice();
-    this.#present.write(copy, position);
+    this.#changing().write(copy, position);
     this.#pending.push({ id, kind: 'write', bytes: copy, position });
     return id;
   }
 
   truncate(length: number): void {
-    this.#present.truncate(length);
+    this.#changing().truncate(length);
     this.#pending.push({ id: ++this.#lastOperation, kind: 'truncate', length });
   }
 
   sync(upTo: number = this.#lastOperation): void {
+    if (upTo >= this.#lastOperation) {
+      this.#present.trim();
+      this.#durable = this.#present;
+      this.#pending = [];
+      return;
+    }
     for (const operation of this.#pending) if (operation.id <= upTo) apply(this.#durable, operation);
     this.#pending = this.#pending.filter((operation) => operation.id > upTo);
   }
@@ -118,7 +130,7 @@ export class MemoryFile {
   /** The medium changes by itself: what was there before, durable or not, is gone. */
   damage(bytes: Uint8Array, position: number): void {
     this.#present.write(bytes, position);
-    this.#durable.write(bytes, position);
+    if (this.#durable !== this.#present) this.#durable.write(bytes, position);
   }
 
   crash(random: Random): void {
@@ -138,7 +150,13 @@ export class MemoryFile {
       }
     }
     this.#pending = [];
-    this.#present = this.#durable.copy();
+    this.#present = this.#durable;
+  }
+
+  /** The present content, apart from the durable one from now on. */
+  #changing(): Content {
+    if (this.#present === this.#durable) this.#present = this.#durable.copy();
+    return this.#present;
   }
 }
 

@@ -67,6 +67,25 @@ test('a durable write is not undone by an older unsynced one', async () => {
   assert.deepEqual([...seen].sort(), ['b', 'bbb']);
 });
 
+test('what is durable stays so, whatever comes behind the sync and behind a crash', async () => {
+  const cut = await outcomes(async (disk) => {
+    const file = await disk.open('/d/x');
+    await file.write(filled('a', 3), 0);
+    await file.sync();
+    await file.truncate(512);
+  }, sectors);
+  assert.deepEqual([...cut].sort(), ['a', 'aaa']);
+  const written = await outcomes(async (disk) => {
+    const file = await disk.open('/d/x');
+    await file.write(filled('a', 3), 0);
+    await file.sync();
+    disk.crash();
+    disk.damage('/d/x', filled('c', 1), 0);
+    await (await disk.open('/d/x')).write(filled('b', 1), 512);
+  }, sectors);
+  assert.deepEqual([...written].sort(), ['caa', 'cba']);
+});
+
 test('names survive in order once their folder is synced, else a beginning of the changes', async () => {
   const seen = await outcomes(
     async (disk) => {
