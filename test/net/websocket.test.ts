@@ -16,6 +16,7 @@ import { fc } from '../support/fast-check.ts';
 import { TestAuthority, TestFolder } from './certificates.ts';
 import { HandClock, systemClockForTests } from './clocks.ts';
 import { type FakeConnection, fakeConnection } from './fake-socket.ts';
+import { heldBytes } from './memory.ts';
 import { exchange, serve } from './raw-client.ts';
 import { clientFrame, closeFrame, WebSocketClient } from './websocket-client.ts';
 
@@ -242,6 +243,28 @@ describe('messages', () => {
     );
   });
 
+  test('in ever so many parts it costs what it weighs', () => {
+    const [fake, mine] = opened(false);
+    const part = clientFrame(Opcode.continuation, 'x', false);
+    const empty = clientFrame(Opcode.continuation, '', false);
+    const parts = Buffer.concat(Array.from({ length: 1000 }, (_, at) => (at % 2 === 0 ? part : empty)));
+    give(fake, clientFrame(Opcode.text, '', false));
+    const before = heldBytes();
+    for (let i = 0; i < 200; i++) give(fake, parts);
+    assert.ok(heldBytes() - before < 4_000_000);
+    give(fake, clientFrame(Opcode.continuation, ''));
+    assert.deepEqual(mine.messages, ['x'.repeat(100_000)]);
+  });
+
+  test('as large as may be, with pings between its parts', () => {
+    const [fake, mine] = opened(false);
+    give(fake, clientFrame(Opcode.text, 'x'.repeat(messageBytesMax), false));
+    give(fake, clientFrame(Opcode.ping, 'hi'));
+    assert.deepEqual(fake.sent(), Buffer.from([FIN | Opcode.pong, 2, 0x68, 0x69]));
+    give(fake, clientFrame(Opcode.continuation, ''));
+    assert.equal(mine.messages[0]?.length, messageBytesMax);
+  });
+
   test('one may be written in parts', () => {
     const [fake, { connection }] = opened(false);
     connection.write('one ', false);
@@ -283,10 +306,28 @@ describe('what is no frame ends the connection', () => {
       1002,
       'data before FIN',
     ],
+    [
+      'several things',
+      Buffer.of(0x70, 1, 65),
+      1002,
+      'RSV1 set, RSV2 set, RSV3 set, continuation after FIN, bad MASK',
+    ],
+    [
+      'a long part of a ping',
+      clientFrame(Opcode.ping, 'x'.repeat(126), false),
+      1002,
+      'len > 125 for control, FIN not set on control',
+    ],
     ['a long ping', clientFrame(Opcode.ping, 'x'.repeat(126)), 1002, 'len > 125 for control'],
     ['a part of a ping', clientFrame(Opcode.ping, 'x', false), 1002, 'FIN not set on control'],
     ['a close code for use at home', closeFrame(1005), 1002, 'bad close code 1005'],
     ['a close code of nobody', closeFrame(999), 1002, 'bad close code 999'],
+    [
+      'a close reason that is no text',
+      clientFrame(Opcode.close, Buffer.of(3, 232, 0xff)),
+      1002,
+      'invalid utf8 payload in close frame',
+    ],
     ['half a close code', clientFrame(Opcode.close, 'x'), 1002, ''],
     ['a message too large, before it is there', tooLong, CloseCode.tooBig, ''],
     ['a message larger than any', beyondCounting, CloseCode.tooBig, ''],

@@ -8,6 +8,7 @@
  * While the client does not take its output, or whoever gets the messages has paused, the socket is not read. Invariants: after `over` nothing is
  * written and no message handed on; `handler.over` is called once, in the connection's life or at its end.
  */
+import { isUtf8 } from 'node:buffer';
 import { ByteBuffer } from '../byte-buffer.ts';
 import type { Protocol } from '../protocol.ts';
 import type { SocketConnection } from '../socket-connection.ts';
@@ -35,9 +36,8 @@ export class WebSocketConnection implements Protocol {
   private readonly messageBytesMax: number;
   private handler: WebSocketHandler | undefined;
   private readonly waiting = new ByteBuffer();
-  /** Parts of the message that is not complete. */
-  private parts: Buffer[] = [];
-  private partBytes = 0;
+  /** Of the message that is not complete; in one piece, since it may come in ever so many parts. */
+  private readonly partial = new ByteBuffer();
   private insideMessage = false;
   /** Of the message being written. */
   private wroteBegin = false;
@@ -103,7 +103,7 @@ export class WebSocketConnection implements Protocol {
     let at = from;
     this.parsing = true;
     while (!this.paused && !this.over) {
-      const head = readFrameHead(bytes, at, end);
+      const head = readFrameHead(bytes, at, end, this.insideMessage);
       if (head === undefined) break;
       if (typeof head === 'string') {
         this.close(CloseCode.protocolError, head);
@@ -111,13 +111,8 @@ export class WebSocketConnection implements Protocol {
       }
       const { opcode, length, isLast } = head;
       const isControl = opcode >= Opcode.close;
-      if (!isControl && (opcode === Opcode.continuation) !== this.insideMessage) {
-        const what = this.insideMessage ? 'data before FIN' : 'continuation after FIN';
-        this.close(CloseCode.protocolError, what);
-        break;
-      }
       // Said before it is here.
-      if (this.partBytes + length > this.messageBytesMax) {
+      if (!isControl && this.partial.length + length > this.messageBytesMax) {
         this.close(CloseCode.tooBig, '');
         break;
       }
@@ -133,15 +128,13 @@ export class WebSocketConnection implements Protocol {
   }
 
   private data(payload: Buffer, isLast: boolean): void {
+    const { partial } = this;
+    const isWhole = isLast && !this.insideMessage;
     this.insideMessage = !isLast;
-    if (!isLast || this.parts.length > 0) {
-      this.parts.push(payload);
-      this.partBytes += payload.length;
-    }
+    if (!isWhole) partial.append(payload, 0, payload.length);
     if (!isLast) return;
-    const message = this.parts.length === 0 ? payload : Buffer.concat(this.parts);
-    this.parts = [];
-    this.partBytes = 0;
+    const message = isWhole ? payload : partial.bytes.subarray(0, partial.length);
+    partial.clear();
     if (this.handler?.message(message) === false) this.paused = true;
   }
 
@@ -152,8 +145,10 @@ export class WebSocketConnection implements Protocol {
       else if (payload.length === 1) this.close(CloseCode.protocolError, '');
       else {
         const code = payload.readUInt16BE(0);
-        if (isCloseCode(code)) this.end(payload.subarray(0, 2));
-        else this.close(CloseCode.protocolError, `bad close code ${code}`);
+        if (!isCloseCode(code)) this.close(CloseCode.protocolError, `bad close code ${code}`);
+        else if (!isUtf8(payload.subarray(2)))
+          this.close(CloseCode.protocolError, 'invalid utf8 payload in close frame');
+        else this.end(payload.subarray(0, 2));
       }
     }
   }
@@ -230,7 +225,7 @@ export class WebSocketConnection implements Protocol {
     const { handler } = this;
     this.over = true;
     this.endMs = this.socket.context.nowMs;
-    this.parts = [];
+    this.partial.clear();
     if (!this.parsing) this.waiting.clear();
     this.handler = undefined;
     handler?.over();

@@ -18,7 +18,8 @@ export const CloseCode = {
 
 export const FIN = 0x80;
 const MASKED = 0x80;
-const CONTROL = 0x08;
+const OPCODE = 0x0f;
+const LENGTH = 0x7f;
 const maskBytes = 4;
 const controlBytesMax = 125;
 
@@ -31,31 +32,19 @@ export interface FrameHead {
   readonly length: number;
 }
 
-/**
- * The head of a client's frame at `at`; undefined: not all of it is there; a text: what is wrong with it, in the words of etcd's library.
- * Whether the frame may come now is the caller's to know.
- */
-export function readFrameHead(bytes: Buffer, at: number, end: number): FrameHead | string | undefined {
+/** The head of a client's frame at `at`; undefined: not all of it is there; a text: what is wrong with it, in the words of etcd's library. */
+export function readFrameHead(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  insideMessage: boolean,
+): FrameHead | string | undefined {
   if (end - at < 2) return undefined;
   const first = bytes[at]!;
   const second = bytes[at + 1]!;
-  const opcode = first & 0x0f;
-  const isLast = (first & FIN) !== 0;
-  for (const [bit, name] of [
-    [0x40, 'RSV1 set'],
-    [0x20, 'RSV2 set'],
-    [0x10, 'RSV3 set'],
-  ] as const) {
-    if ((first & bit) !== 0) return name;
-  }
-  if (opcode > Opcode.pong || (opcode > Opcode.binary && opcode < Opcode.close))
-    return `bad opcode ${opcode}`;
-  const short = second & 0x7f;
-  if ((opcode & CONTROL) !== 0) {
-    if (short > controlBytesMax) return `len > ${controlBytesMax} for control`;
-    if (!isLast) return 'FIN not set on control';
-  }
-  if ((second & MASKED) === 0) return 'bad MASK';
+  const wrong = faultsOf(first, second, insideMessage);
+  if (wrong !== '') return wrong;
+  const short = second & LENGTH;
   const lengthBytes = short < 126 ? 0 : short === 126 ? 2 : 8;
   const start = 2 + lengthBytes + maskBytes;
   if (end - at < start) return undefined;
@@ -65,7 +54,35 @@ export function readFrameHead(bytes: Buffer, at: number, end: number): FrameHead
     const high = bytes.readUInt32BE(at + 2);
     length = high > 0x1f_ffff ? Number.POSITIVE_INFINITY : high * 2 ** 32 + bytes.readUInt32BE(at + 6);
   }
-  return { isLast, opcode, start, length };
+  return { isLast: (first & FIN) !== 0, opcode: first & OPCODE, start, length };
+}
+
+/** All that is wrong with the first two bytes of a frame; '' if nothing is. */
+function faultsOf(first: number, second: number, insideMessage: boolean): string {
+  const opcode = first & OPCODE;
+  const faults: string[] = [];
+  if ((first & 0x40) !== 0) faults.push('RSV1 set');
+  if ((first & 0x20) !== 0) faults.push('RSV2 set');
+  if ((first & 0x10) !== 0) faults.push('RSV3 set');
+  switch (opcode) {
+    case Opcode.continuation:
+      if (!insideMessage) faults.push('continuation after FIN');
+      break;
+    case Opcode.text:
+    case Opcode.binary:
+      if (insideMessage) faults.push('data before FIN');
+      break;
+    case Opcode.close:
+    case Opcode.ping:
+    case Opcode.pong:
+      if ((second & LENGTH) > controlBytesMax) faults.push(`len > ${controlBytesMax} for control`);
+      if ((first & FIN) === 0) faults.push('FIN not set on control');
+      break;
+    default:
+      faults.push(`bad opcode ${opcode}`);
+  }
+  if ((second & MASKED) === 0) faults.push('bad MASK');
+  return faults.join(', ');
 }
 
 /** A copy of the payload `bytes[start, end)` as the client meant it; its mask lies right before it. */

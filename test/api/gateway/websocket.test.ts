@@ -82,6 +82,24 @@ const conversations: readonly Conversation[] = [
     ],
   },
   {
+    what: 'blank messages',
+    handshake: WATCH,
+    steps: [
+      say(''),
+      say('\n'),
+      say(`\n${JSON.stringify(watchOf('a'))}\n`),
+      created(),
+      say('\n'),
+      say(watchOf('b')),
+      created({ watch_id: '1' }),
+    ],
+  },
+  {
+    what: 'blank messages before a unary request',
+    handshake: { path: '/v3/kv/range' },
+    steps: [say(''), say('\r\n'), say({ key: base64('a') }), hear({}), hear(END)],
+  },
+  {
     what: 'a method in the query counts for nothing',
     handshake: { path: '/v3/watch?method=GET' },
     steps: [say(watchOf('a')), created()],
@@ -158,8 +176,26 @@ const conversations: readonly Conversation[] = [
         Buffer.concat([clientFrame(Opcode.text, 'x', false), clientFrame(Opcode.text, 'y')]),
         'data before FIN',
       ],
+      [
+        'several things',
+        Buffer.of(0x70, 1, 65),
+        'RSV1 set, RSV2 set, RSV3 set, continuation after FIN, bad MASK',
+      ],
+      [
+        'a long part of a ping in a message',
+        Buffer.concat([
+          clientFrame(Opcode.text, 'x', false),
+          clientFrame(Opcode.ping, 'x'.repeat(126), false),
+        ]),
+        'len > 125 for control, FIN not set on control',
+      ],
       ['a long ping', clientFrame(Opcode.ping, 'x'.repeat(126)), 'len > 125 for control'],
       ['a ping in parts', clientFrame(Opcode.ping, 'x', false), 'FIN not set on control'],
+      [
+        'a close reason that is no text',
+        clientFrame(Opcode.close, Buffer.of(3, 232, 0xff)),
+        'invalid utf8 payload in close frame',
+      ],
       ['a close code that is none', closeFrame(1005), 'bad close code 1005'],
     ] as const
   ).map(([what, frame, text]) => ({
