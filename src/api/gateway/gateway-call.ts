@@ -65,6 +65,8 @@ export abstract class GatewayCall implements GrpcCall {
   }
 
   get closed(): boolean {
+    // Whoever does not watch its client learns here that it has gone.
+    if (!this.#watchesClient && this.exchange.closed && !this.#ended) this.ended(GrpcStatus.cancelled);
     return this.#ended || this.exchange.closed;
   }
 
@@ -104,7 +106,7 @@ export abstract class GatewayCall implements GrpcCall {
   protected abstract sendError(status: GrpcStatus, message: string): void;
 
   protected watchClient(): void {
-    if (this.#watchesClient) return;
+    if (this.#watchesClient || this.exchange.closed) return;
     this.#watchesClient = true;
     this.exchange.onClose(() => this.#interrupt(GrpcStatus.cancelled));
   }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { clientHandler } from '../../../src/api/client-handler.ts';
+import { countCalls } from '../../../src/net/grpc/grpc-traffic.ts';
 import {
   type GrpcCall,
   type GrpcMethod,
@@ -105,6 +106,37 @@ describe('a unary call through the gateway', () => {
     assert.equal(calls[1]!.closed, true);
     calls[1]!.respond(new Uint8Array(0));
     assert.equal(second.status, 0);
+  });
+
+  it('is counted as ended once, also where its client has gone before it is answered', () => {
+    const calls: GrpcCall[] = [];
+    const path = '/etcdserverpb.KV/Range';
+    const methods = countCalls(
+      new Map([[path, { kind: 'unary', handle: (call: GrpcCall) => calls.push(call) }]]),
+      () => undefined,
+    );
+    const gateway = new Gateway(Object.fromEntries(methods));
+    const { traffic } = methods.get(path)!;
+    gateway.post('/v3/kv/range', '{}');
+    calls[0]!.respond(Uint8Array.of(0x20, 1));
+    gateway.post('/v3/kv/range', '{}').leave();
+    calls[1]!.respond(new Uint8Array(0));
+    gateway.post('/v3/kv/range', '{}').leave();
+    calls[2]!.fail(GrpcStatus.unavailable, 'no leader');
+    // Nobody is answered who is known to have gone.
+    gateway.post('/v3/kv/range', '{}').leave();
+    assert.equal(calls[3]!.closed, true);
+    const watched = gateway.post('/v3/kv/range', '{}');
+    calls[4]!.onClose(() => assert.equal(calls[4]!.closed, true));
+    watched.leave();
+    gateway.post('/v3/kv/range', '{}').leave();
+    calls[5]!.onClose(() => assert.fail('too late'));
+    calls[5]!.respond(new Uint8Array(0));
+    assert.equal(traffic.started, 6);
+    assert.equal(traffic.handled[GrpcStatus.ok], 1);
+    assert.equal(traffic.handled[GrpcStatus.cancelled], 5);
+    assert.equal(traffic.messagesReceived, 6);
+    assert.deepEqual([traffic.messagesSent, traffic.sentBytes], [1, 2]);
   });
 
   it('comes in pieces when its answer is large, as fast as the client reads', async () => {
