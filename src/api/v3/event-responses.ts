@@ -11,6 +11,8 @@ import { encodeWatchEvents, encodeWatchResponse } from '../../wire/v3/watch-resp
 const SHARED_IDS = 1024n;
 /** Of events. Responses with more are not kept, since what is kept stays until the next events. */
 const SHARED_BYTES_MAX = 64 * 1024;
+/** Of whole responses kept. */
+const KEPT_BYTES_MAX = 1024 * 1024;
 const noEvents: readonly WatchEvent[] = [];
 
 export class EventResponses {
@@ -24,6 +26,7 @@ export class EventResponses {
   #raftTerm = 0;
   /** Whole responses by id. */
   #shared: Uint8Array[] = [];
+  #keptBytes = 0;
 
   /** The `events` of a response; not empty. */
   encoded(events: readonly WatchEvent[]): Uint8Array {
@@ -36,7 +39,7 @@ export class EventResponses {
     } else {
       this.#events = events;
       this.#encoded = encoded;
-      if (this.#shared.length > 0) this.#shared = [];
+      this.#forgetShared();
     }
     return encoded;
   }
@@ -55,14 +58,23 @@ export class EventResponses {
     if (header.revision !== this.#revision || header.raftTerm !== this.#raftTerm) {
       this.#revision = header.revision;
       this.#raftTerm = header.raftTerm;
-      this.#shared = [];
+      this.#forgetShared();
     }
     const id = Number(watchId);
     let response = this.#shared[id];
     if (response === undefined) {
       response = encodeWatchResponse(writer, header, { watchId: id, events: encoded });
-      this.#shared[id] = response;
+      if (this.#keptBytes + response.length <= KEPT_BYTES_MAX) {
+        this.#keptBytes += response.length;
+        this.#shared[id] = response;
+      }
     }
     return response;
+  }
+
+  #forgetShared(): void {
+    if (this.#keptBytes === 0) return;
+    this.#shared = [];
+    this.#keptBytes = 0;
   }
 }

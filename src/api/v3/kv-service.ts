@@ -138,8 +138,10 @@ export class KvService {
         );
       return;
     }
-    const request = decodeTxnRequest(ownCopy(bytes));
-    if (isSerializable(views)) {
+    const isNow = isSerializable(views);
+    // What is not answered at once needs its own bytes.
+    const request = isNow && isSmallRead(views) ? views : decodeTxnRequest(ownCopy(bytes));
+    if (isNow) {
       this.#txnNow(call, request);
       return;
     }

@@ -43,6 +43,29 @@ test('in whatever order they are asked for', () => {
   );
 });
 
+test('no more of them are kept than a megabyte', () => {
+  const responses = new EventResponses();
+  const writer = new Writer();
+  const header = { clusterId: 1n, memberId: 2n, revision: 3, raftTerm: 4 };
+  const respond = (events: readonly WatchEvent[], id: number): Uint8Array =>
+    responses.response(writer, header, BigInt(id), events);
+  const isKept = (events: readonly WatchEvent[], id: number): boolean => {
+    const first = respond(events, id);
+    return respond(events, id) === first;
+  };
+  const large = eventsOf(1, 60_000);
+  for (let id = 0; id < 1024; id++) respond(large, id);
+  assert.deepEqual(
+    [0, 16, 17, 1023].map((id) => isKept(large, id)),
+    [true, true, false, false],
+  );
+  const small = eventsOf(1, 10);
+  assert.deepEqual(
+    [0, 17, 1023].map((id) => isKept(small, id)),
+    [true, true, true],
+  );
+});
+
 test('equal ones are the same bytes; large events are encoded once', () => {
   const responses = new EventResponses();
   const writer = new Writer();
