@@ -3,7 +3,7 @@ import type { Protocol } from './protocol.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
 /**
- * One HTTP request and its answer, as handlers see it: the same shape for HTTP/1.1 and later HTTP/2.
+ * One HTTP request and its answer, as handlers see it: the same shape for HTTP/1.1 and HTTP/2.
  * A handler is called once the head is parsed; it reads the body if it wants one and answers now or later with exactly
  * one of `send` or `begin`. Answers of pipelined requests go out in request order whatever the order they are given in.
  */

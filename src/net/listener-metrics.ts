@@ -15,7 +15,7 @@ export interface ListenerMetrics {
   http2Connections: number;
   /** HTTP/2 connections and streams ended for flooding, pinging too often or breaking the protocol. */
   protocolErrors: number;
-  /** HTTP/2 connections among them ended for frames or resets without end. */
+  /** HTTP/2 connections among them ended for too much: frames without effect, pings, resets, or a header block without end. */
   floods: number;
 }
 

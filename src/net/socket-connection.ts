@@ -1,7 +1,7 @@
 /**
  * One accepted socket: input goes to whichever protocol drives it, output is gathered and leaves with one write per turn.
  *
- *   socket ── receive ──> Protocol (opener, then HTTP/1.1)
+ *   socket ── receive ──> Protocol (opener, then HTTP/1.1 or HTTP/2, or WebSocket after that)
  *   socket <── flush ──── queueText / queueBytes ...
  *
  * Invariants: while input is being handled nothing is flushed (the flush comes right after it); output queued at any other time is

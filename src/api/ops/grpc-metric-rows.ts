@@ -1,10 +1,7 @@
 /** The rows of the metrics table that tell of gRPC calls, as the Prometheus middleware of etcd's gRPC names them; calls through the JSON gateway count as well. */
-import type { GrpcTraffic } from '../../net/grpc/grpc-traffic.ts';
-import type { GrpcMethod } from '../../net/grpc-call.ts';
+import type { CountedMethods, GrpcTraffic } from '../../net/grpc/grpc-traffic.ts';
 import { Histogram } from '../../ports/histogram.ts';
 import { counter, gauge, histogramSamples, type Labels, type MetricRow } from './lazy-metric.ts';
-
-export type CountedMethods = ReadonlyMap<string, GrpcMethod & { readonly traffic: GrpcTraffic }>;
 
 /** Prometheus' default buckets, in seconds. */
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

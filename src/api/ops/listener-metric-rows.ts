@@ -24,7 +24,11 @@ const FIGURES: readonly Figure[] = [
     'HTTP/2 connections and streams ended for breaking the protocol, floods among them.',
     'protocolErrors',
   ],
-  ['http2_floods_total', 'HTTP/2 connections ended for frames or resets without end.', 'floods'],
+  [
+    'http2_floods_total',
+    'HTTP/2 connections ended for frames, pings, resets or headers without end.',
+    'floods',
+  ],
 ];
 
 export function listenerRows(listeners: () => readonly ListenerFigures[]): MetricRow[] {

@@ -9,11 +9,12 @@
  *   await metrics.registry.metrics();
  */
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { CountedMethods } from '../../net/grpc/grpc-traffic.ts';
 import { exponentialBounds, Histogram } from '../../ports/histogram.ts';
 import type { MemberId } from '../../raft/types.ts';
 import type { QuorateServer } from '../../server/contract.ts';
 import type { V3Maintenance, V3Server } from '../../server/v3-contract.ts';
-import { type CountedMethods, grpcRows } from './grpc-metric-rows.ts';
+import { grpcRows } from './grpc-metric-rows.ts';
 import type { HealthChecks } from './health.ts';
 import { KeyTraffic } from './key-traffic.ts';
 import { LazyMetric, type MetricRow } from './lazy-metric.ts';

@@ -43,11 +43,10 @@ export class GrpcTraffic {
   }
 }
 
+export type CountedMethods = ReadonlyMap<string, GrpcMethod & { readonly traffic: GrpcTraffic }>;
+
 /** The same methods, their calls counted. `newDurations` makes the histogram of each. */
-export function countCalls(
-  methods: GrpcMethods,
-  newDurations: () => Histogram | undefined,
-): ReadonlyMap<string, GrpcMethod & { readonly traffic: GrpcTraffic }> {
+export function countCalls(methods: GrpcMethods, newDurations: () => Histogram | undefined): CountedMethods {
   return new Map(
     Array.from(methods, ([path, method]) => [path, { ...method, traffic: new GrpcTraffic(newDurations()) }]),
   );

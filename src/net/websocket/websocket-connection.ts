@@ -44,7 +44,7 @@ export class WebSocketConnection implements Protocol {
   private paused = false;
   private full = false;
   private parsing = false;
-  /** A close frame went out. */
+  /** A close frame went out, or the client is gone. */
   private over = false;
   /** Times of the coarse clock: last input, and begin of the end. */
   private inputMs: number;
