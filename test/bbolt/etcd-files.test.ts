@@ -13,9 +13,9 @@ import { mainOf, subOf } from '../../src/store/mvcc/revision-key.ts';
 import { crc32c } from '../../src/wire/crc32c.ts';
 import { decodeKeyValue } from '../../src/wire/v3/key-value.ts';
 import { Cluster, type ClusterMember } from '../support/cluster.ts';
-import { command } from '../support/command.ts';
 import { needs } from '../support/needs.ts';
 import { etcd, isFullLength, type Program } from '../support/program.ts';
+import { runV3Tool } from '../support/restored-member.ts';
 import { testRandom } from '../support/seeded-random.ts';
 
 const path35 = process.env['ETCD_REFERENCE_35'];
@@ -93,9 +93,7 @@ async function compare(t: TestContext, program: Program, tool: string): Promise<
     await member.process.stop();
 
     const found = await readFile(file);
-    const status = JSON.parse(
-      await command([tool, 'snapshot', 'status', file, '-w', 'json'], { environment: { ETCDCTL_API: '3' } }),
-    );
+    const status = JSON.parse(await runV3Tool(tool, 'snapshot', 'status', file, '-w', 'json'));
     assert.deepEqual(
       [found.hash, found.rows, found.revision],
       [status.hash, status.totalKey, status.revision],

@@ -131,8 +131,8 @@ async function leases(client: Etcd3): Promise<void> {
   assert.equal(await client.get('lease/a').exists(), false);
   await assert.rejects(async () => client.put('lease/a').value('x').lease(id), /requested lease not found/);
 
-  // One that nobody renews ends by itself, and its owner is told when it asks.
-  const short = client.lease(1, { autoKeepAlive: false });
+  // One that nobody renews ends by itself, and its owner is told when it asks. Long enough to put the key before.
+  const short = client.lease(8, { autoKeepAlive: false });
   await short.put('lease/short').value('soon gone');
   await until('the short lease gone', async () => !(await client.get('lease/short').exists()));
   await assert.rejects(short.keepaliveOnce(), EtcdLeaseInvalidError);

@@ -6,7 +6,7 @@ import threading
 import etcd3
 
 host, port = sys.argv[1], int(sys.argv[2])
-etcd = etcd3.client(host=host, port=port, timeout=20)
+etcd = etcd3.client(host=host, port=port, timeout=60)
 
 # Puts, gets, deletions.
 assert etcd.get('py/none') == (None, None)
@@ -59,7 +59,8 @@ assert etcd.get('lease/a')[0] is None
 chosen = etcd.lease(50, lease_id=4711)
 assert chosen.id == 4711
 chosen.revoke()
-short = etcd.lease(1)
+# Long enough to put the key before it ends.
+short = etcd.lease(8)
 gone, cancel = etcd.watch('lease/short', start_revision=etcd.put('lease/short', 'x', lease=short).header.revision + 1)
 assert type(next(gone)).__name__ == 'DeleteEvent'
 cancel()
@@ -75,9 +76,19 @@ assert [(e.key, e.value, e.mod_revision - first) for e in seen] == [
     (b'watch/a', b'1', 0), (b'watch/b', b'2', 1), (b'watch/a', b'3', 2), (b'watch/b', b'', 3)]
 assert seen[2].prev_value == b'1'
 cancel()
-writer = threading.Timer(0.1, lambda: etcd.put('watch/once', 'x'))
+# Nobody tells when the watch has begun: the key is written until it was heard of.
+heard = threading.Event()
+
+
+def write_until_heard():
+    while not heard.wait(0.05):
+        etcd.put('watch/once', 'x')
+
+
+writer = threading.Thread(target=write_until_heard, daemon=True)
 writer.start()
-assert etcd.watch_once('watch/once', timeout=20).value == b'x'
+assert etcd.watch_once('watch/once', timeout=60).value == b'x'
+heard.set()
 writer.join()
 
 # Locks.

@@ -6,7 +6,7 @@ import etcd3gw
 from etcd3gw.utils import _encode
 
 host, port = sys.argv[1], int(sys.argv[2])
-etcd = etcd3gw.Etcd3Client(host=host, port=port, timeout=20, api_path='/v3/')
+etcd = etcd3gw.Etcd3Client(host=host, port=port, timeout=60, api_path='/v3/')
 
 # Puts, gets, deletions.
 assert etcd.get('gw/none') == []

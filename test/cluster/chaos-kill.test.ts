@@ -7,10 +7,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Cluster } from '../support/cluster.ts';
+import { Cluster, shorterElections } from '../support/cluster.ts';
 import { needs } from '../support/needs.ts';
 import { isFullLength, underTest } from '../support/program.ts';
 import { testRandom } from '../support/seeded-random.ts';
+import { until } from '../support/until.ts';
 import { etcdIndexOf } from '../support/v2-client.ts';
 import { WriteLedger } from '../support/write-ledger.ts';
 
@@ -21,7 +22,10 @@ const three = [underTest, underTest, underTest];
 
 test(`${rounds} rounds of SIGKILL under ${writerCount} writers`, { skip }, async (t) => {
   const random = testRandom(t);
-  const cluster = await Cluster.start(t, { programs: three, flags: ['--snapshot-count=50'] });
+  const cluster = await Cluster.start(t, {
+    programs: three,
+    flags: ['--snapshot-count=50', ...shorterElections],
+  });
   const ledger = new WriteLedger(cluster.members, random);
   ledger.start(writerCount);
   let indexBefore = 0;
@@ -31,7 +35,11 @@ test(`${rounds} rounds of SIGKILL under ${writerCount} writers`, { skip }, async
     await victim.process.kill();
     await ledger.acknowledge(random.below(60));
     await victim.process.start();
-    const index = etcdIndexOf(await victim.client.get('/v2/keys/?quorum=true'));
+    const read = await until('a quorum read', async () => {
+      const answer = await victim.client.get('/v2/keys/?quorum=true');
+      return answer.status === 200 && answer;
+    });
+    const index = etcdIndexOf(read);
     assert.ok(index > indexBefore, `round ${round}: index ${index} after ${indexBefore}`);
     indexBefore = index;
   }
@@ -55,7 +63,10 @@ test('a member that was away for longer than the log reaches back catches up by 
   skip,
 }, async (t) => {
   const random = testRandom(t);
-  const cluster = await Cluster.start(t, { programs: three, flags: ['--snapshot-count=50'] });
+  const cluster = await Cluster.start(t, {
+    programs: three,
+    flags: ['--snapshot-count=50', ...shorterElections],
+  });
   const leader = await cluster.leader();
   const absent = random.pick(cluster.members.filter((member) => member !== leader));
   await absent.process.kill();

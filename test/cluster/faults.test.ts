@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Cluster } from '../support/cluster.ts';
+import { Cluster, shorterElections } from '../support/cluster.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
 import { freePort } from '../support/free-ports.ts';
 import { type Host, makeHosts } from '../support/hosts.ts';
@@ -23,7 +23,7 @@ const three = [underTest, underTest, underTest];
 
 test('the leader stands still (SIGSTOP) and comes back', { skip: needs('quorate') }, async (t) => {
   const random = testRandom(t);
-  const cluster = await Cluster.start(t, { programs: three });
+  const cluster = await Cluster.start(t, { programs: three, flags: shorterElections });
   const ledger = new WriteLedger(cluster.members, random);
   ledger.start(4);
   for (let round = 0; round < 2; round++) {
@@ -62,8 +62,7 @@ test('a cut cable: the cut-off leader acknowledges nothing, and comes back', { s
           '--listen-peer-urls=http://0.0.0.0:2380',
           `--initial-advertise-peer-urls=http://${host.address}:2380`,
           `--initial-cluster=${initial}`,
-          '--heartbeat-interval=50',
-          '--election-timeout=500',
+          ...shorterElections,
         ],
         { prefix: host.prefix },
       );
@@ -74,14 +73,14 @@ test('a cut cable: the cut-off leader acknowledges nothing, and comes back', { s
   const acknowledged: string[] = [];
   const write = async (host: Host, key: string): Promise<boolean> => {
     const printed = await host
-      .shell(`curl -s -m 8 http://127.0.0.1:2379/v2/keys/${key} -XPUT -d value=${key}`)
+      .shell(`curl -s -m 60 http://127.0.0.1:2379/v2/keys/${key} -XPUT -d value=${key}`)
       .catch((error: Error) => error.message);
     const isAcknowledged = printed.includes(`"value":"${key}"`) && printed.includes('"action":"set"');
     if (isAcknowledged) acknowledged.push(key);
     return isAcknowledged;
   };
   const stateOf = async (host: Host): Promise<string> =>
-    (JSON.parse(await host.shell('curl -s -m 5 http://127.0.0.1:2379/v2/stats/self')) as { state: string })
+    (JSON.parse(await host.shell('curl -s -m 60 http://127.0.0.1:2379/v2/stats/self')) as { state: string })
       .state;
   const leaderAmong = (asked: readonly Host[]): Promise<Host> =>
     until('a leader', async () => {
@@ -99,7 +98,7 @@ test('a cut cable: the cut-off leader acknowledges nothing, and comes back', { s
   for (const host of others) assert.ok(await write(host, `majority-${host.address}`));
   leader.mend();
   const keysOn = (host: Host): Promise<string> =>
-    host.shell("curl -s -m 5 'http://127.0.0.1:2379/v2/keys/?recursive=true&sorted=true'");
+    host.shell("curl -s -m 60 'http://127.0.0.1:2379/v2/keys/?recursive=true&sorted=true'");
   await until('the three print one tree, and the one that was cut off writes again', async () => {
     const trees = await Promise.all(hosts.map(keysOn));
     return trees.every((tree) => tree === trees[0]) && (await write(leader, 'mended'));
@@ -126,7 +125,7 @@ test('a full disk', { skip: needs('quorate', 'root', 'mount', 'umount') }, async
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--initial-cluster=default=${peerUrl}`,
   ]);
-  const client = new V2Client(clientUrl, 10_000);
+  const client = new V2Client(clientUrl);
   t.after(async () => {
     client.close();
     await member.kill();
@@ -148,10 +147,8 @@ test('a full disk', { skip: needs('quorate', 'root', 'mount', 'umount') }, async
   }
   assert.ok(acknowledged.length < 400, 'the disk never became full');
   // It has stopped, or it runs and takes no write; either way it says why.
-  const said = until(
-    'the log says that there is no space',
-    () => /no space|ENOSPC|disk is full/i.test(member.runLog),
-    15_000,
+  const said = until('the log says that there is no space', () =>
+    /no space|ENOSPC|disk is full/i.test(member.runLog),
   );
   await said;
 

@@ -13,12 +13,12 @@ import { type TestContext, test } from 'node:test';
 import { hashKv } from '../../chaos/v3/hash-kv.ts';
 import { closeConnections } from '../store/mvcc/etcd-gateway.ts';
 import { Cluster, type ClusterMember } from '../support/cluster.ts';
-import { command } from '../support/command.ts';
 import { temporaryFolder } from '../support/data-folder.ts';
 import { freePort } from '../support/free-ports.ts';
 import { MemberProcess } from '../support/member-process.ts';
 import { needs } from '../support/needs.ts';
 import { etcd, isFullLength, isStandIn, type Program, underTest } from '../support/program.ts';
+import { runV3Tool } from '../support/restored-member.ts';
 import { testRandom } from '../support/seeded-random.ts';
 import { until } from '../support/until.ts';
 import { expectStatus } from '../support/v2-client.ts';
@@ -230,9 +230,7 @@ for (const { name, program, end, skip } of lines) {
     const { cluster } = await used(t, [program]);
     const before = cluster.members[0]!;
     const ctl = (...words: string[]): Promise<string> =>
-      command(['etcdctl', `--endpoints=${before.clientUrl}`, ...words], {
-        environment: { ETCDCTL_API: '3' },
-      });
+      runV3Tool('etcdctl', `--endpoints=${before.clientUrl}`, ...words);
     await ctl('user', 'add', 'root:secret');
     await ctl('user', 'grant-role', 'root', 'root');
     await ctl('auth', 'enable');

@@ -11,7 +11,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClockHistory } from '../../chaos/clock-history.ts';
 import { KvWorkload } from '../../chaos/v3/kv-workload.ts';
-import { Cluster } from '../support/cluster.ts';
+import { Cluster, shorterElections } from '../support/cluster.ts';
 import { needs } from '../support/needs.ts';
 import { isFullLength, isStandIn, underTest } from '../support/program.ts';
 import { seededRandom, testRandom } from '../support/seeded-random.ts';
@@ -26,7 +26,7 @@ test(`${rounds} rounds of SIGKILL under puts, transactions, leases and watches`,
   const random = testRandom(t);
   const cluster = await Cluster.start(t, {
     programs: [underTest, underTest, underTest],
-    flags: ['--snapshot-count=200'],
+    flags: ['--snapshot-count=200', ...shorterElections],
   });
   const workload = new KvWorkload({
     random: seededRandom(random.seed + 1),

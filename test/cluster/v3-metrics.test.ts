@@ -12,6 +12,7 @@ import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Cluster, type ClusterMember } from '../support/cluster.ts';
 import { needs } from '../support/needs.ts';
+import { PATIENCE } from '../support/patient-etcdctl.ts';
 import { type Program, underTest } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { callGateway, type GatewayFields } from './v3-gateway.ts';
@@ -61,8 +62,10 @@ async function askedEach(t: TestContext, program: Program): Promise<string[]> {
     });
   }
   const etcdctl = join(dirname(etcd35.command), 'etcdctl');
-  await run(etcdctl, [`--endpoints=${member.clientUrl}`, 'put', 'by', 'gRPC']);
-  await run(etcdctl, [`--endpoints=${member.clientUrl}`, 'get', 'by', '--rev=99']).catch(() => {});
+  await run(etcdctl, [...PATIENCE, `--endpoints=${member.clientUrl}`, 'put', 'by', 'gRPC']);
+  await run(etcdctl, [...PATIENCE, `--endpoints=${member.clientUrl}`, 'get', 'by', '--rev=99']).catch(
+    () => {},
+  );
   // A call may be counted a moment after its answer has come.
   return until('all calls have ended', async () => {
     const lines = await scrape(member);

@@ -12,8 +12,7 @@ import { moveLeader } from './move-leader.ts';
 import { callGateway } from './v3-gateway.ts';
 import { etcd35, needsEtcd35 } from './v3-programs.ts';
 
-const flags = ['--heartbeat-interval=100', '--election-timeout=2000'];
-const ttl = 60;
+const ttl = 600;
 const leases = Array.from({ length: 30 }, (_, at) => BigInt(at + 1));
 
 /** TTLs by id, of one stream that asks for all at once. */
@@ -31,7 +30,7 @@ async function renewAll(
 }
 
 async function mixed(t: TestContext, programs: readonly Program[]): Promise<void> {
-  const cluster = await Cluster.start(t, { programs, flags });
+  const cluster = await Cluster.start(t, { programs });
   const { members } = cluster;
   const [first] = members;
   for (const ID of leases)

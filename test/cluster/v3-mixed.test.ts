@@ -30,7 +30,7 @@ const flags = [
 /** An id below those that the history draws. */
 const renewedLease = 0x6000_0000_0000_0001n;
 /** Long enough for a machine that is busy with other things, if it is renewed at every step. */
-const renewedTtl = 60;
+const renewedTtl = 600;
 const shortTtl = 3;
 const operationsAtATime = 30;
 

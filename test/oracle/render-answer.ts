@@ -91,14 +91,20 @@ function renderFraming(rest: Map<string, string>, words: string[], body: Buffer 
   }
 }
 
-export function renderResponse(response: RawResponse, names: Names, method: string): readonly string[] {
+/** `sinceMs`: when the earliest of what is in it may have been asked for, in wall time. */
+export function renderResponse(
+  response: RawResponse,
+  names: Names,
+  method: string,
+  sinceMs: number,
+): readonly string[] {
   const head = renderHead(response, names, method === 'HEAD' ? undefined : response.body);
-  return [...head, ...renderBody(response.body, names)];
+  return [...head, ...renderBody(response.body, names, sinceMs)];
 }
 
-export function renderBody(body: Buffer, names: Names): readonly string[] {
+export function renderBody(body: Buffer, names: Names, sinceMs: number): readonly string[] {
   if (body.length === 0) return [];
-  const text = membersByName(body.toString('utf8'), (part) => mask(withoutTimes(part), names));
+  const text = membersByName(body.toString('utf8'), (part) => mask(withoutTimes(part, sinceMs), names));
   if (text.length > bodyShownMax) {
     return [`| (${text.length} characters, SHA-256 ${createHash('sha256').update(text).digest('hex')})`];
   }
@@ -117,29 +123,34 @@ export function renderShape(response: RawResponse, names: Names): readonly strin
     .replace(/"([\d.]+(h|m|s|ms|µs|ns))+"/g, '<duration>')
     .replace(/"(\d+\.\d+)\.\d+"/g, '"$1.<patch>"')
     .replace(/:-?\d+(\.\d+)?(e[+-]\d+)?/g, ':<number>');
+  // No times are left in it.
   const body = Buffer.from(shaped);
   const headers = response.headers.filter(([name]) => name !== 'Content-Length');
   const hasLength = headerOf(response, 'content-length') === String(response.body.length);
   return [
     ...renderHead({ ...response, headers }, names),
     ...(hasLength ? [] : ['(no length)']),
-    ...renderBody(body, names),
+    ...renderBody(body, names, 0),
   ];
 }
 
+/** Clocks of two processes, and times cut to milliseconds. */
+const TIME_TOLERANCE_MS = 1_000;
+
 /**
- * Replaces `"expiration":"...","ttl":n` by what can be compared: that the time is written as etcd writes it and lies `ttl`
- * seconds ahead, give or take three, and the ttl rounded up to tens (scripts use 1 to 10, or tens).
+ * Replaces `"expiration":"...","ttl":n` by what can be compared: that the time is written as etcd writes it and lay `ttl` seconds ahead at some moment
+ * since `sinceMs`, and the ttl rounded up to tens (scripts use 1 to 10, or tens).
  */
-function withoutTimes(text: string): string {
-  const now = Date.now();
+function withoutTimes(text: string, sinceMs: number): string {
+  const nowMs = Date.now();
   return text.replace(
     /"expiration":"([^"]*)"(?:,"ttl":(-?\d+))?/g,
     (whole, time: string, ttl: string | undefined) => {
       if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,8}[1-9])?Z$/.test(time)) return whole;
       if (ttl === undefined) return '"expiration":<time>';
-      const aheadS = (Date.parse(time) - now) / 1000;
-      if (Math.abs(aheadS - Number(ttl)) > 3) return whole;
+      // Seconds left are rounded up.
+      const toldMs = Date.parse(time) - Number(ttl) * 1000;
+      if (toldMs < sinceMs - 1000 - TIME_TOLERANCE_MS || toldMs > nowMs + TIME_TOLERANCE_MS) return whole;
       return `"expiration":<time>,"ttl":<at most ${Math.max(Math.ceil(Number(ttl) / 10) * 10, 0)}>`;
     },
   );

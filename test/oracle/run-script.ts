@@ -19,9 +19,9 @@ interface Watch {
 interface Request {
   readonly method: string;
   readonly bytes: Buffer;
+  /** What it is answered may have happened before. */
+  readonly isWatch: boolean;
 }
-
-const readMsMax = 20_000;
 
 /** @param ports the client port of each member. */
 export async function runScript(script: Script, ports: readonly number[], names: Names): Promise<Script> {
@@ -48,8 +48,10 @@ class Player {
   readonly #names: Names;
   readonly #watches = new Map<string, Watch>();
   readonly #kept = new Map<string, string>();
+  readonly #begunMs = Date.now();
   #target: number;
   #connection: RawConnection | undefined;
+  #askedMs = 0;
   #lastText = '';
 
   constructor(ports: readonly number[], names: Names) {
@@ -67,13 +69,13 @@ class Player {
         return this.#watch(argument, requestOf([words.slice(1).join(' '), ...lines.slice(1)]));
       case '@next': {
         const chunk = await this.#watched(argument).connection.readChunk();
-        return chunk === undefined ? ['(end)'] : renderBody(chunk, this.#names);
+        return chunk === undefined ? ['(end)'] : renderBody(chunk, this.#names, this.#begunMs);
       }
       case '@rest': {
         const { connection, head, method } = this.#watched(argument);
         const body = await connection.readBody(head, method);
         connection.close();
-        return body.length === 0 ? ['(nothing)'] : renderBody(body, this.#names);
+        return body.length === 0 ? ['(nothing)'] : renderBody(body, this.#names, this.#begunMs);
       }
       case '@close':
         this.#watched(argument).connection.close();
@@ -95,7 +97,7 @@ class Player {
           const answer = await this.#ask(request);
           return answer.status === Number(argument) ? answer : undefined;
         });
-        return renderResponse(response, this.#names, request.method);
+        return this.#render(response, request);
       }
       case '@repeat': {
         let last: RawResponse | undefined;
@@ -103,7 +105,7 @@ class Player {
         for (let turn = 1; turn <= Number(argument); turn++) {
           last = await this.#ask(requestOf(request.map((line) => line.replaceAll('%d', String(turn)))));
         }
-        return renderResponse(last!, this.#names, 'GET');
+        return renderResponse(last!, this.#names, 'GET', this.#begunMs);
       }
       case '@let': {
         const found = new RegExp(words.slice(1).join(' ')).exec(this.#lastText)?.[1];
@@ -120,7 +122,7 @@ class Player {
         return [];
       default: {
         const request = requestOf(lines);
-        return renderResponse(await this.#ask(request), this.#names, request.method);
+        return this.#render(await this.#ask(request), request);
       }
     }
   }
@@ -137,13 +139,14 @@ class Player {
   }
 
   #at(): RawConnectOptions {
-    return { port: this.#target, readMsMax };
+    return { port: this.#target };
   }
 
   /** One connection serves all plain requests, for as long as the server keeps it. */
   async #ask(request: Request): Promise<RawResponse> {
     const connection = this.#connection ?? (await RawConnection.connect(this.#at()));
     this.#connection = connection;
+    this.#askedMs = Date.now();
     connection.send(request.bytes);
     try {
       const response = await connection.readResponse(request.method);
@@ -154,6 +157,10 @@ class Player {
       this.#drop();
       throw error;
     }
+  }
+
+  #render(response: RawResponse, { method, isWatch }: Request): readonly string[] {
+    return renderResponse(response, this.#names, method, isWatch ? this.#begunMs : this.#askedMs);
   }
 
   #drop(): void {
@@ -191,7 +198,7 @@ class Player {
           continue;
         }
         const body = await connection.readBody(head, method);
-        lines.push(...renderResponse({ ...head, body }, this.#names, method));
+        lines.push(...renderResponse({ ...head, body }, this.#names, method, this.#begunMs));
         final++;
       }
       connection.send('GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
@@ -224,7 +231,8 @@ function requestOf(lines: readonly string[]): Request {
   const hasBody = body.length > 0 || method === 'PUT' || method === 'POST';
   if (hasBody && !headers.has('Content-Length')) headers.set('Content-Length', String(body.length));
   const head = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return { method, bytes: Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\n${head}\r\n`), body]) };
+  const bytes = Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\n${head}\r\n`), body]);
+  return { method, bytes, isWatch: target.includes('wait=true') };
 }
 
 /** JavaScript's own escapes: \r \n \t \xNN \\ (the text is latin1, a character a byte). */

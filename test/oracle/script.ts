@@ -18,7 +18,7 @@
  *     @raw COUNT                   the lines below, as they are (with JavaScript's escapes), then COUNT answers
  *     @shape METHOD TARGET         the answer with figures and times replaced by their types
  *     @status METHOD TARGET        the answer without its body
- *     @until STATUS METHOD TARGET  the request again and again until that status comes (20 s at most), and that answer
+ *     @until STATUS METHOD TARGET  the request again and again until that status comes (two minutes at most), and that answer
  *     @repeat COUNT METHOD TARGET  the request COUNT times, `%d` being the turn, and the last answer
  *     @let NAME PATTERN            keeps the pattern's first group of the last answer: ${NAME} in requests, <NAME> in answers
  *     @on INDEX                    asks member INDEX from here on

@@ -294,7 +294,7 @@ test('a connection for a snapshot is made once there is something to send, howev
     body: Buffer.from('?'),
   } as const;
   // Long enough for a request that was made before to arrive before.
-  await new Promise<PeerAnswer>((resolve) => a.network.ask(B, { ...question, timeoutMs: 5000 }, resolve));
+  await new Promise<PeerAnswer>((resolve) => a.network.ask(B, { ...question, timeoutMs: 60_000 }, resolve));
   assert.equal(b.network.stats.counters().get(A)!.snapshotReceiveInFlight, 0);
   assert.equal(a.network.stats.counters().get(B)!.snapshotSendInFlight, 1);
   give();
@@ -318,7 +318,7 @@ test('a question is answered by the member asked, and by nobody when it is gone'
     path: '/leases',
     contentType: 'application/protobuf',
     body: Buffer.from('how long?'),
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
   } as const;
   const ask = (path: string): Promise<PeerAnswer> =>
     new Promise((resolve) => a.network.ask(B, { ...question, path }, resolve));
@@ -361,8 +361,10 @@ test('a snapshot is not sent to a peer that has not said it understands ours', a
 });
 
 test('idle streams live by heartbeats, and a silent one is given up', async (t) => {
-  const a = await startMember(t, A, { limits: { readTimeoutMs: 300 } });
-  const b = await startMember(t, B, { limits: { readTimeoutMs: 300 } });
+  // Three heartbeats long, so that this process may stand still for two of them.
+  const limits = { readTimeoutMs: 3_000 };
+  const a = await startMember(t, A, { limits });
+  const b = await startMember(t, B, { limits });
   await connect(a, b);
   const since = a.network.activeSinceMs(B)!;
   const before = b.network.stats.counters().get(A)!.receivedBytes;
@@ -376,7 +378,7 @@ test('idle streams live by heartbeats, and a silent one is given up', async (t) 
   const { port } = silent.address() as AddressInfo;
   a.network.addPeer(C, [`http://127.0.0.1:${port}`]);
   const line = await a.log.line(
-    (each) => each['remote-peer-id'] === 'c3' && /no data for 300 ms/.test(String(each['error'])),
+    (each) => each['remote-peer-id'] === 'c3' && /no data for 3000 ms/.test(String(each['error'])),
   );
   assert.equal(line.level, 'warn');
   // So much silence has passed between A and B as well, but for heartbeats.

@@ -1,6 +1,7 @@
 /** Runs a command to its end. */
 
 import { execFile } from 'node:child_process';
+import { WAIT_MS_MAX } from './wait-bound.ts';
 
 export interface CommandOptions {
   readonly folder?: string;
@@ -19,7 +20,7 @@ export function command(words: readonly string[], options: CommandOptions = {}):
       program!,
       args,
       {
-        timeout: options.timeoutMs ?? 60_000,
+        timeout: options.timeoutMs ?? WAIT_MS_MAX,
         maxBuffer: 64 * 1024 * 1024,
         env: { ...process.env, ...options.environment },
         ...(options.folder === undefined ? {} : { cwd: options.folder }),

@@ -6,6 +6,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Program } from './program.ts';
+import { WAIT_MS_MAX } from './wait-bound.ts';
 
 const readyLine = 'ready to serve client requests';
 const logBytesMax = 8 * 1024 * 1024;
@@ -103,7 +104,7 @@ export class MemberProcess {
   }
 
   /** Starts the process and waits until it serves clients. */
-  async start(boundMs = 30_000): Promise<void> {
+  async start(boundMs = WAIT_MS_MAX): Promise<void> {
     this.launch();
     await this.waitForLog(readyLine, boundMs);
   }
@@ -114,7 +115,7 @@ export class MemberProcess {
   }
 
   /** Like `exited`, with a bound; the log is in the error. */
-  async waitForExit(boundMs = 30_000): Promise<Exit> {
+  async waitForExit(boundMs = WAIT_MS_MAX): Promise<Exit> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(this.#failure(`still running after ${boundMs} ms`)), boundMs);
@@ -127,7 +128,7 @@ export class MemberProcess {
   }
 
   /** Waits for a piece of text in the present run's output. */
-  async waitForLog(text: string | RegExp, boundMs = 30_000): Promise<void> {
+  async waitForLog(text: string | RegExp, boundMs = WAIT_MS_MAX): Promise<void> {
     const child = this.#child;
     let waiter: LogWaiter | undefined;
     let timer: NodeJS.Timeout | undefined;
@@ -160,7 +161,7 @@ export class MemberProcess {
   }
 
   /** SIGTERM, and waits for the end. */
-  async stop(boundMs = 30_000): Promise<Exit> {
+  async stop(boundMs = WAIT_MS_MAX): Promise<Exit> {
     this.signal('SIGTERM');
     return this.waitForExit(boundMs);
   }

@@ -5,6 +5,7 @@
 
 import { createConnection, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { WAIT_MS_MAX } from './wait-bound.ts';
 
 export interface ResponseHead {
   readonly status: number;
@@ -68,7 +69,7 @@ export class RawConnection {
 
   /** @throws what the socket or the TLS handshake failed with. */
   static connect(options: RawConnectOptions): Promise<RawConnection> {
-    const { port, host = '127.0.0.1', readMsMax = 30_000 } = options;
+    const { port, host = '127.0.0.1', readMsMax = WAIT_MS_MAX } = options;
     return new Promise((resolve, reject) => {
       const socket =
         options.tls === undefined

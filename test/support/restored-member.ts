@@ -1,16 +1,18 @@
 /** A member of one that begins with what etcd's own tool has made of a snapshot file. */
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { command } from './command.ts';
 import { temporaryFolder } from './data-folder.ts';
 import { freePort } from './free-ports.ts';
 import { MemberProcess } from './member-process.ts';
+import { PATIENCE } from './patient-etcdctl.ts';
 import type { Program } from './program.ts';
 
 /** A tool of etcd's that speaks v3. */
 export function runV3Tool(program: string, ...words: string[]): Promise<string> {
-  return command([program, ...words], { environment: { ETCDCTL_API: '3' } });
+  const patience = basename(program) === 'etcdctl' ? PATIENCE : [];
+  return command([program, ...patience, ...words], { environment: { ETCDCTL_API: '3' } });
 }
 
 /** Runs until the end of the test. `tool`: of `snapshot restore`; `more`: further flags of it. */

@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { WAIT_MS_MAX } from './wait-bound.ts';
 
 /**
  * Asks every 50 ms until the answer is not undefined and not false.
@@ -12,7 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  boundMs = 20_000,
+  boundMs = WAIT_MS_MAX,
 ): Promise<T> {
   const deadline = performance.now() + boundMs;
   let failure: unknown;

@@ -4,6 +4,7 @@
  */
 
 import { Agent, request as httpRequest } from 'node:http';
+import { WAIT_MS_MAX } from './wait-bound.ts';
 
 export interface V2Answer {
   readonly status: number;
@@ -27,7 +28,7 @@ export class V2Client {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   readonly #timeoutMs: number;
 
-  constructor(url: string, timeoutMs = 10_000) {
+  constructor(url: string, timeoutMs = WAIT_MS_MAX) {
     this.url = url;
     this.#timeoutMs = timeoutMs;
   }

@@ -5,7 +5,7 @@
  *   - our gateway in front of a real etcd 3.5 (gRPC between them), so that every difference is the gateway's,
  *   - that etcd itself, to see that the transcript still holds.
  *
- * QUORATE_UPDATE=1 rewrites the answers from the real etcd. What is left out, on purpose: paths that are not there and methods other than POST (etcd 3.4
+ * QUORATE_UPDATE=1 rewrites the answers from the real etcd; QUORATE_TRANSCRIPT=word plays only the files whose name holds the word. What is left out, on purpose: paths that are not there and methods other than POST (etcd 3.4
  * and upstream's 3.5 answer them in plain text, as we do; Debian's 3.5 in JSON with 404 and 501), malformed messages in streams.
  */
 
@@ -23,6 +23,8 @@ import { etcd35Program, needsEtcd35, startMember } from './support/members.ts';
 
 const folder = new URL('transcripts/', import.meta.url);
 const isUpdating = process.env['QUORATE_UPDATE'] === '1';
+const only = process.env['QUORATE_TRANSCRIPT'];
+
 /** Our gateway, on a port of its own, in front of that member. */
 async function startGateway(t: TestContext, memberPort: number): Promise<number> {
   const forwarder = new Forwarder(`http://127.0.0.1:${memberPort}`);
@@ -42,7 +44,9 @@ function assertSame(expected: Script, actual: Script): void {
   );
 }
 
-const files = readdirSync(folder).sort();
+const files = readdirSync(folder)
+  .filter((file) => only === undefined || file.includes(only))
+  .sort();
 
 /** Of a service that a later version brings. */
 const notServed = new Set(['auth.txt']);

@@ -1,8 +1,8 @@
 /** etcdctl runs of a script: to their end, or in the background with what they print as it comes. */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { WAIT_MS_MAX } from '../../support/wait-bound.ts';
 
-const WAIT_MS_MAX = 30_000;
 const running = new Set<ChildProcessWithoutNullStreams>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');

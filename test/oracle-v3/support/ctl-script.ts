@@ -9,7 +9,7 @@
  *     > @stop NAME                  SIGINT, and what it has printed besides; not how it took it, which is chance
  *     > @drop NAME                  SIGINT, for what goes on printing
  *     > @rest NAME                  what it has printed besides, once it ends by itself
- *     > @until PATTERN put a 1      again and again until what it prints matches (20 s at most), and that
+ *     > @until PATTERN put a 1      again and again until what it prints matches (two minutes at most), and that
  *     > @sorted endpoint health     its lines in order, where their order is chance
  *     > @quiet member list          only how it ended
  *     > @let NAME PATTERN           keeps the pattern's first group of the last answer: ${NAME} in commands
@@ -20,6 +20,7 @@
  */
 
 import type { Script, Step } from '../../oracle/script.ts';
+import { PATIENCE } from '../../support/patient-etcdctl.ts';
 import { until } from '../../support/until.ts';
 import { Ctl, type Ended } from './background-ctl.ts';
 import type { OutputMask } from './mask-output.ts';
@@ -131,7 +132,7 @@ class Player {
     const asked = this.#on.map((at) => endpoints[at]!).join(',');
     const words = wordsOf(command);
     if (!command.includes('--endpoints=')) words.unshift(`--endpoints=${asked}`);
-    return new Ctl(program, words, folder);
+    return new Ctl(program, [...PATIENCE, ...words], folder);
   }
 
   async #run(command: string, input: string): Promise<Ended> {

@@ -12,6 +12,7 @@ import type {
   RequestOp,
   TxnRequest,
 } from '../../../src/wire/v3/kv-types.ts';
+import { PATIENCE } from '../../support/patient-etcdctl.ts';
 
 interface Json {
   readonly [field: string]: unknown;
@@ -82,6 +83,7 @@ export class EtcdGateway {
   /** @param etcdctl the program, of either line */
   hashKv(etcdctl: string, revision: number): Promise<HashKvResult> {
     const args = [
+      ...PATIENCE,
       `--endpoints=127.0.0.1:${this.#port}`,
       'endpoint',
       'hashkv',
