@@ -12,6 +12,8 @@ import type { NewWorkload, Workload } from './workload.ts';
 
 export interface RoundOptions extends Omit<ChaosClusterOptions, 'random' | 'ofLinks' | 'flags'> {
   readonly seed: number;
+  /** Of the members, besides. */
+  readonly flags?: readonly string[];
   readonly faultsMs: number;
   readonly snapshotCount: number;
   readonly workloads: readonly NewWorkload[];
@@ -50,7 +52,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   // Apart from each other, so that the faults drawn do not hang on how often clients get to ask.
   const randomOf = (what: number): SeededRandom => seededRandom(options.seed + what);
   const random = randomOf(0);
-  const flags = [`--snapshot-count=${options.snapshotCount}`];
+  const flags = [`--snapshot-count=${options.snapshotCount}`, ...(options.flags ?? [])];
   const cluster = await ChaosCluster.start({ ...options, random, ofLinks: randomOf(1), flags });
   const workloads = options.workloads.map((create, at) =>
     create({

@@ -329,7 +329,7 @@ function run(program: string, ...args: string[]): Promise<string> {
 }
 
 test('curl, by prior knowledge and by ALPN', { skip: needs('curl') }, async () => {
-  const curl = (...args: string[]) => run('curl', '-sS', '--noproxy', '*', '--max-time', '20', ...args);
+  const curl = (...args: string[]) => run('curl', '-sS', '--noproxy', '*', '--max-time', '120', ...args);
   const at = `http://127.0.0.1:${plain.port}`;
   const clear = ['--http2-prior-knowledge'];
   assert.match(await curl(...clear, '-i', `${at}/a?b`), /^HTTP\/2 200 \r\n[\s\S]*\r\n\/a\?b$/);

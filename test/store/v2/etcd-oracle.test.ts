@@ -4,23 +4,23 @@
  */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { httpStatusOfV2Error } from '../../../src/store/v2/errors.ts';
 import { encodeError, encodeEvent } from '../../../src/store/v2/event-encoder.ts';
 import { encodeStoreStats } from '../../../src/store/v2/store-stats.ts';
 import type { V2Outcome, V2Store } from '../../../src/store/v2/types.ts';
 import { createV2Store } from '../../../src/store/v2/v2-store.ts';
 import { fc } from '../../support/fast-check.ts';
+import { freePort } from '../../support/free-ports.ts';
+import { MemberProcess } from '../../support/member-process.ts';
+import { needs } from '../../support/needs.ts';
+import { etcd } from '../../support/program.ts';
 import { applyRequest, prevIndexOf, type Request, requestArbitrary } from './request.ts';
 
-const ETCD = '/usr/bin/etcd';
-const PORT = 21022;
-const PEER_URL = 'http://127.0.0.1:21023';
 /** What etcd writes below /0 before it serves clients: the member's two keys and the version. */
 const FIRST_INDEX = 3;
 const FOREVER = { expireTimeNs: undefined, refresh: false };
@@ -32,17 +32,11 @@ interface Answer {
   readonly body: string;
 }
 
-const skip = existsSync(ETCD) ? false : `${ETCD} is not installed`;
+/** Of etcd. */
+let port = 0;
 
-test('a real etcd 3.4 answers the same', { skip, timeout: 120_000 }, async (t) => {
-  const dataDir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'quorate-v2-'));
-  const etcd = startEtcd(dataDir);
-  t.after(() => {
-    agent.destroy();
-    etcd.kill('SIGKILL');
-    rmSync(dataDir, { recursive: true, force: true });
-  });
-  await waitUntilServing(etcd);
+test('a real etcd 3.4 answers the same', { skip: needs(etcd.command) }, async (t) => {
+  await startEtcd(t);
   const store = createV2Store(['/0', '/1']);
   for (let n = 0; n < FIRST_INDEX; n += 1) store.set(`/0/${n}`, false, '', FOREVER, 0n);
 
@@ -108,9 +102,10 @@ test('a real etcd 3.4 answers the same', { skip, timeout: 120_000 }, async (t) =
       expireTimeNs: nowNs + BigInt(seconds) * 1_000_000_000n,
       refresh: false,
     });
+    // Long enough for all to be there before the first ends.
     const expiring: [path: string, dir: boolean, seconds: number][] = [
-      ['/1/x/file', false, 1],
-      ['/1/x/dir', true, 2],
+      ['/1/x/file', false, 10],
+      ['/1/x/dir', true, 11],
       ['/1/x/dir/child', false, 500],
     ];
     for (const [path, dir, seconds] of expiring) {
@@ -121,7 +116,7 @@ test('a real etcd 3.4 answers the same', { skip, timeout: 120_000 }, async (t) =
         new URLSearchParams({ dir: String(dir), ttl: String(seconds) }).toString(),
       );
     }
-    store.deleteExpired(nowNs + 2_000_000_000n);
+    store.deleteExpired(nowNs + 11_000_000_000n);
     for (const index of [since + 3, since + 4]) {
       const answer = await send('GET', `/v2/keys/?wait=true&recursive=true&waitIndex=${index}`, '');
       assert.equal(mask(answer.body), mask(watchNow(store, '/1', true, index)!));
@@ -227,9 +222,7 @@ async function openStream(store: V2Store, path: string, recursive: boolean) {
   );
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const url = `${apiPath(path)}?wait=true&stream=true&recursive=${recursive}`;
-    httpRequest({ host: '127.0.0.1', port: PORT, path: url, agent: false }, resolve)
-      .on('error', reject)
-      .end();
+    httpRequest({ host: '127.0.0.1', port, path: url, agent: false }, resolve).on('error', reject).end();
   });
   response.setEncoding('utf8');
   response.on('data', (text: string) => {
@@ -263,54 +256,46 @@ function send(method: string, path: string, form: string): Promise<Answer> {
       'content-type': 'application/x-www-form-urlencoded',
       'content-length': Buffer.byteLength(form),
     };
-    const request = httpRequest(
-      { host: '127.0.0.1', port: PORT, method, path, headers, agent },
-      (response) => {
-        let body = '';
-        response.setEncoding('utf8');
-        response.on('data', (text: string) => {
-          body += text;
-        });
-        response.on('end', () => {
-          resolve({ status: response.statusCode!, index: String(response.headers['x-etcd-index']), body });
-        });
-      },
-    );
+    const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (text: string) => {
+        body += text;
+      });
+      response.on('end', () => {
+        resolve({ status: response.statusCode!, index: String(response.headers['x-etcd-index']), body });
+      });
+    });
     request.on('error', reject);
     request.end(form);
   });
 }
 
-function startEtcd(dataDir: string): ChildProcess {
-  const clientUrl = `http://127.0.0.1:${PORT}`;
-  const flags: readonly (readonly [flag: string, value: string])[] = [
-    ['--name', 'oracle'],
-    ['--data-dir', dataDir],
-    ['--enable-v2', ''],
-    ['--listen-client-urls', clientUrl],
-    ['--advertise-client-urls', clientUrl],
-    ['--listen-peer-urls', PEER_URL],
-    ['--initial-advertise-peer-urls', PEER_URL],
-    ['--initial-cluster', `oracle=${PEER_URL}`],
-  ];
-  const args = flags.flatMap(([flag, value]) => (value === '' ? [flag] : [flag, value]));
-  return spawn(ETCD, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-}
-
-/** Etcd says so on stderr; then a linearizable read waits until its first writes are applied. */
-async function waitUntilServing(etcd: ChildProcess): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    let log = '';
-    etcd.once('exit', () => reject(new Error(`etcd ended: ${log.slice(-2000)}`)));
-    etcd.stderr!.on('data', (text: Buffer) => {
-      log += text;
-      if (
-        /updated the cluster version|cluster version is updated|set the initial cluster version/.test(log)
-      ) {
-        resolve();
-      }
-    });
+/** Resolves when all that etcd writes for itself is written. */
+async function startEtcd(t: TestContext): Promise<void> {
+  const dataDir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'quorate-v2-'));
+  port = await freePort();
+  const clientUrl = `http://127.0.0.1:${port}`;
+  const peerUrl = `http://127.0.0.1:${await freePort()}`;
+  const member = new MemberProcess(etcd, [
+    '--name=oracle',
+    `--data-dir=${dataDir}`,
+    `--listen-client-urls=${clientUrl}`,
+    `--advertise-client-urls=${clientUrl}`,
+    `--listen-peer-urls=${peerUrl}`,
+    `--initial-advertise-peer-urls=${peerUrl}`,
+    `--initial-cluster=oracle=${peerUrl}`,
+  ]);
+  t.after(async () => {
+    agent.destroy();
+    await member.kill();
+    rmSync(dataDir, { recursive: true, force: true });
   });
+  // It is ready when it has published itself; the version may come before or after.
+  await member.start();
+  await member.waitForLog(
+    /updated the cluster version|cluster version is updated|set the initial cluster version/,
+  );
   const answer = await send('GET', '/v2/keys/?quorum=true', '');
   assert.equal(answer.index, String(FIRST_INDEX), 'etcd wrote what was expected before serving');
 }
