@@ -23,10 +23,9 @@ export class JsonStream {
     return this.#pending.length;
   }
 
-  /** @returns the pieces that became complete, which may be views of `chunk`. */
-  push(chunk: Uint8Array): Uint8Array[] {
+  /** The pieces that become complete, which may be views of `chunk`. Each is looked for when it is asked for; all of them must be before the next chunk. */
+  *push(chunk: Uint8Array): Generator<Uint8Array, void> {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    const pieces: Uint8Array[] = [];
     let start = 0;
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes[i]!;
@@ -43,11 +42,11 @@ export class JsonStream {
       } else if (byte !== NEWLINE) continue;
       if (this.#depth > 0 || this.#inString || this.#escaped) continue;
       this.#depth = 0;
-      pieces.push(this.#take(bytes, start, i + 1));
-      start = i + 1;
+      const end = i + 1;
+      yield this.#take(bytes, start, end);
+      start = end;
     }
     if (start < bytes.length) this.#pending.append(bytes, start, bytes.length);
-    return pieces;
   }
 
   /** What came after the last complete object; empty if only white space did. */

@@ -12,14 +12,20 @@ import { JsonStream } from './json-stream.ts';
 import { jsonToMessage } from './json-to-message.ts';
 import { messageToJson } from './message-to-json.ts';
 
+/** Between two turns of the event loop: some milliseconds' work. A message of a WebSocket may hold a million. */
+const OBJECTS_PER_TURN = 1000;
+
 export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
   #stream: HttpStream | undefined;
   #drainCallback: (() => void) | undefined;
   #paused = false;
-  /** What the client has sent and the method has not seen, because it paused. */
-  #waiting: readonly Uint8Array[] = [];
-  /** How many of them it has seen. */
-  #taken = 0;
+  readonly #input = new JsonStream();
+  #objectBytesMax = 0;
+  /** What the client has sent and the method has not seen yet: it has paused, or others have a turn. */
+  #objects: Iterator<Uint8Array, void> = [].values();
+  #delivering = false;
+  #deferred = false;
+  #bodyEnded = false;
   #handler: GrpcStreamHandler | undefined;
   #inputComplete = false;
   #heard = false;
@@ -62,28 +68,24 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#deliver();
-    if (!this.#paused && !this.closed) this.exchange.resumeBody();
+    // Called by the method from within `message`: the loop there goes on.
+    if (!this.#delivering && !this.#deferred) this.#goOn();
   }
 
   /** Hands the body's objects to `handler` as they come. `objectBytesMax`: of one of them. */
   readObjects(handler: GrpcStreamHandler, objectBytesMax: number): void {
-    const input = new JsonStream();
     this.#handler = handler;
+    this.#objectBytesMax = objectBytesMax;
     this.watchClient();
     this.exchange.streamBody(
       (chunk) => {
-        if (this.closed || this.#inputComplete) return true;
-        this.#take(input.push(chunk));
-        if (input.pendingBytes > objectBytesMax)
-          this.fail(GrpcStatus.resourceExhausted, 'message larger than max');
-        return !this.#paused;
+        this.#objects = this.#input.push(chunk);
+        this.#deliver();
+        return !this.#isHeldUp;
       },
       (complete) => {
-        if (!complete || this.closed || this.#inputComplete) return;
-        this.#inputComplete = true;
-        const rest = input.rest();
-        this.#take(rest.length === 0 ? [] : [rest]);
+        this.#bodyEnded = complete;
+        if (complete && !this.#isHeldUp) this.#deliver();
       },
     );
   }
@@ -107,31 +109,60 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
     return stream;
   }
 
-  #take(objects: readonly Uint8Array[]): void {
-    // Nothing waits but while the method pauses, and then nothing more is read.
-    this.#waiting = this.#waiting.length === 0 ? objects : [...this.#waiting, ...objects];
-    this.#deliver();
+  /** No more of the body for now. */
+  get #isHeldUp(): boolean {
+    return this.#paused || this.#deferred;
   }
 
+  readonly #goOn = (): void => {
+    this.#deferred = false;
+    if (this.#paused) return;
+    this.#deliver();
+    if (!this.#isHeldUp && !this.closed) this.exchange.resumeBody();
+  };
+
   #deliver(): void {
-    while (!this.#paused && !this.closed && this.#taken < this.#waiting.length) {
-      const object = this.#waiting[this.#taken++]!;
-      try {
-        const message = jsonToMessage(this.route.request, jsonText(object));
-        this.#heard = true;
-        this.received(message);
-        this.#handler?.message(message);
-      } catch (error) {
-        if (!(error instanceof JsonError)) throw error;
-        this.#endInput(error.message);
+    this.#delivering = true;
+    for (let left = OBJECTS_PER_TURN; !this.#paused && !this.closed && !this.#inputComplete; left--) {
+      if (left === 0) {
+        this.#deferred = true;
+        this.clock.defer(this.#goOn);
+        break;
+      }
+      const next = this.#objects.next();
+      if (next.done !== true) this.#hear(next.value);
+      else {
+        if (this.#input.pendingBytes > this.#objectBytesMax)
+          this.fail(GrpcStatus.resourceExhausted, 'message larger than max');
+        else if (this.#bodyEnded) this.#hearRest();
+        break;
       }
     }
-    if (this.#taken < this.#waiting.length) return;
-    this.#forgetWaiting();
+    this.#delivering = false;
     if (!this.#inputComplete || this.#paused || this.closed) return;
     const handler = this.#handler;
     this.#handler = undefined;
     handler?.clientDone();
+  }
+
+  #hear(object: Uint8Array): void {
+    let message: Uint8Array;
+    try {
+      message = jsonToMessage(this.route.request, jsonText(object));
+    } catch (error) {
+      if (!(error instanceof JsonError)) throw error;
+      this.#endInput(error.message);
+      return;
+    }
+    this.#heard = true;
+    this.received(message);
+    this.#handler?.message(message);
+  }
+
+  #hearRest(): void {
+    const rest = this.#input.rest();
+    if (rest.length > 0) this.#hear(rest);
+    this.#inputComplete = true;
   }
 
   /**
@@ -139,13 +170,7 @@ export class StreamGatewayCall extends GatewayCall implements GrpcStreamCall {
    * malformed first message waiting for ever: here it hears what is wrong.
    */
   #endInput(message: string): void {
-    this.#forgetWaiting();
     if (!this.#heard) this.refuse(message);
     else this.#inputComplete = true;
-  }
-
-  #forgetWaiting(): void {
-    this.#waiting = [];
-    this.#taken = 0;
   }
 }

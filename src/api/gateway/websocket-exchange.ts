@@ -62,10 +62,10 @@ export class WebSocketExchange implements HttpExchange, HttpStream {
   readBody(limitBytes: number, callback: (body: Uint8Array) => void): void {
     const input = new JsonStream();
     this.#onChunk = (chunk) => {
-      const [first] = input.push(chunk);
-      if (first !== undefined) {
+      const first = input.push(chunk).next();
+      if (first.done !== true) {
         this.#onChunk = undefined;
-        callback(first);
+        callback(first.value);
       } else if (input.pendingBytes > limitBytes) this.#connection.close(CloseCode.tooBig, '');
       return true;
     };
