@@ -40,10 +40,7 @@ const SAME_ROWS = ['alarm', 'auth', 'authRoles', 'authUsers', 'lease'] as const;
 const SLICE_ROWS = 200;
 const SLICE_BYTES = 256 * 1024;
 
-/**
- * Opens a database and reads what has to be known of it first. Rejects with an EtcdStateError if this version must not take it.
- * @param atLeast the raft snapshot that it came with or lies beside: a database that holds less is not of the same time
- */
+/** Opens a database and reads what has to be known of it first. Rejects with an EtcdStateError if this version must not take it. */
 export async function openEtcdState(file: BboltFile): Promise<EtcdState> {
   return told(async () => {
     const root = await openBbolt(file);
@@ -71,7 +68,7 @@ export class EtcdState {
     clock: Clock,
     position: { readonly index: number; readonly term: number },
   ): AsyncGenerator<undefined> {
-    const versions = new VersionImport(tables);
+    const versions = new VersionImport(tables, this.meta);
     const pause = (): Promise<void> => new Promise((resolve) => clock.defer(resolve));
     for (const name of ['key', CLUSTER_TABLE, ...SAME_ROWS]) {
       const bucket = await told(() => this.#root.bucket(bytesOf(name)));
@@ -97,9 +94,7 @@ export class EtcdState {
         await pause();
       }
     }
-    const { scheduledCompaction, finishedCompaction } = this.meta;
-    const { index: appliedIndex, term: appliedTerm } = position;
-    versions.finish({ appliedIndex, appliedTerm, scheduledCompaction, finishedCompaction });
+    versions.finish({ appliedIndex: position.index, appliedTerm: position.term });
     yield undefined;
   }
 }

@@ -2,7 +2,8 @@
  * Fills the store's tables from the rows of etcd's bucket "key", in their order: what is known of a key's version before a change, our tables note, etcd's do
  * not. Of versions that a compaction has taken away nothing is known and nothing is needed: they are not readable.
  *
- * Every row is decoded, encoded again and compared, so that what is in the tables afterwards is what the store itself would have written.
+ * Every row is decoded, encoded again and compared, so that what is in the tables afterwards is what the store itself would have written; and each has to
+ * follow from the one before of its key, as readers of the past rely on it.
  *
  * A row without any content, as `snapshot restore --bump-revision` makes it, only holds its revision; it is kept as it is, since HashKV counts it.
  */
@@ -19,6 +20,7 @@ import {
   encodeTombstone,
   encodeVersion,
   INLINE_VALUE_MAX,
+  keyValueIn,
   readHead,
   VersionHead,
 } from './row.ts';
@@ -29,13 +31,16 @@ export interface ImportTables {
   table(name: string): Pick<BackendTable, 'get' | 'put' | 'remove'>;
 }
 
-export interface ImportedPosition {
-  /** Of the last entry of the log that the rows hold the effect of. */
-  readonly appliedIndex: number;
-  readonly appliedTerm: number;
-  /** -1: there was none. */
+/** -1: there was none. */
+export interface ImportedCompactions {
   readonly scheduledCompaction: number;
   readonly finishedCompaction: number;
+}
+
+/** Of the last entry of the log that the rows hold the effect of. */
+export interface ImportedPosition {
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -51,13 +56,18 @@ export class VersionImport {
   readonly #history: ReturnType<ImportTables['table']>;
   readonly #leaseKeys: ReturnType<ImportTables['table']>;
   readonly #meta: ReturnType<ImportTables['table']>;
+  readonly #compactions: ImportedCompactions;
+  /** The oldest revision that can be read. */
+  readonly #compacted: number;
   readonly #slab = new ByteSlab();
   readonly #before = new VersionHead();
   readonly #version = blankVersion();
   #keyCount = 0;
   #revision = 1;
 
-  constructor(tables: ImportTables) {
+  constructor(tables: ImportTables, compactions: ImportedCompactions) {
+    this.#compactions = compactions;
+    this.#compacted = Math.max(compactions.scheduledCompaction, compactions.finishedCompaction);
     this.#current = tables.table('current');
     this.#revisions = tables.table('revisions');
     this.#history = tables.table('history');
@@ -73,11 +83,11 @@ export class VersionImport {
   /** To be called in the order of the keys. Bytes of `row` are not kept. Throws a BrokenRow for what etcd does not write. */
   add(key: Uint8Array, row: Uint8Array): void {
     const version = this.#version;
-    version.main = mainOf(key);
-    version.sub = key.length < REVISION_KEY_BYTES ? Number.NaN : subOf(key);
     const isTombstone = isTombstoneKey(key);
+    if (!isRevision(key, isTombstone)) throw new BrokenRow(`a key ${hex(key)} that is no revision`);
+    version.main = mainOf(key);
+    version.sub = subOf(key);
     const told = revisionKey(version.main, version.sub);
-    if (!isPlain(key, told, isTombstone)) throw new BrokenRow(`a key ${hex(key)} that is no revision`);
     this.#revision = Math.max(this.#revision, version.main);
     if (row.length === 0) this.#revisions.put(told, NOTHING);
     else {
@@ -88,12 +98,12 @@ export class VersionImport {
   }
 
   /** After the last row: writes the store's numbers. */
-  finish(position: ImportedPosition): void {
-    const { appliedIndex, appliedTerm, scheduledCompaction, finishedCompaction } = position;
+  finish({ appliedIndex, appliedTerm }: ImportedPosition): void {
+    const { scheduledCompaction, finishedCompaction } = this.#compactions;
     const meta = { meta: this.#meta };
     if (scheduledCompaction >= 0) saveScheduledCompaction(meta, scheduledCompaction);
     if (finishedCompaction >= 0) saveFinishedCompaction(meta, finishedCompaction);
-    const revision = Math.max(this.#revision, scheduledCompaction, finishedCompaction);
+    const revision = Math.max(this.#revision, this.#compacted);
     saveState(meta, { revision, keyCount: this.#keyCount, appliedIndex, appliedTerm });
   }
 
@@ -109,6 +119,8 @@ export class VersionImport {
     version.lease = numbers.lease;
     const encoded = encodeVersion(this.#slab, key, value, version);
     this.#check(encoded.kv, row);
+    if (!this.#follows())
+      throw new BrokenRow(`a row at ${this.#place()} that does not follow from the one before`);
     this.#revisions.put(revision, encoded.revision);
     const ownKey = key.slice();
     this.#current.put(ownKey, encoded.current);
@@ -126,7 +138,7 @@ export class VersionImport {
     const version = this.#version;
     const hadLease = this.#readBefore(key);
     const tombstone = encodeTombstone(this.#slab, key, version);
-    this.#check(tombstone.subarray(tombstone.length - row.length), row);
+    this.#check(keyValueIn(tombstone), row);
     this.#revisions.put(revision, tombstone);
     const ownKey = key.slice();
     if (version.prevMain === 0) return;
@@ -156,13 +168,22 @@ export class VersionImport {
     return before.lease;
   }
 
+  /** Whether a put belongs to the life of the version before, or begins one; where a compaction has been, that version may be gone. */
+  #follows(): boolean {
+    const { main, prevMain, createRevision } = this.#version;
+    if (prevMain !== 0) return createRevision === this.#before.createRevision;
+    return createRevision === main || (createRevision < main && main <= this.#compacted);
+  }
+
   #decoded(row: Uint8Array): KeyValue {
     try {
-      return decodeKeyValue(row);
+      const keyValue = decodeKeyValue(row);
+      if (keyValue.key.length > 0) return keyValue;
     } catch (error) {
       if (error instanceof DecodeError) throw new BrokenRow(`a row at ${this.#place()}: ${error.message}`);
       throw error;
     }
+    throw new BrokenRow(`a row at ${this.#place()} without a key`);
   }
 
   #check(encoded: Uint8Array, row: Uint8Array): void {
@@ -175,15 +196,20 @@ export class VersionImport {
   }
 }
 
-/** Whether the bytes are what a revision is written as. */
-function isPlain(key: Uint8Array, revision: Uint8Array, isTombstone: boolean): boolean {
+/** Whether the bytes are what a revision is written as, and one that the tables have room for. */
+function isRevision(key: Uint8Array, isTombstone: boolean): boolean {
   const end = REVISION_KEY_BYTES;
   if (key.length !== (isTombstone ? end + 1 : end) || (isTombstone && key[end] !== TOMBSTONE_MARK))
     return false;
-  return sameBytes(key.subarray(0, end), revision);
+  const main = mainOf(key);
+  const sub = subOf(key);
+  if (!Number.isSafeInteger(main) || sub > SUB_MAX) return false;
+  return sameBytes(key.subarray(0, end), revisionKey(main, sub));
 }
 
 const TOMBSTONE_MARK = 0x74;
+/** Changes of one revision. */
+const SUB_MAX = 0xffff_ffff;
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
