@@ -52,7 +52,8 @@ function tallyOf(file: string | undefined): FileTally {
 }
 
 const jobs = Number(process.env['QUORATE_TEST_JOBS'] ?? '2');
-const timeout = isFull ? 3_600_000 : 600_000;
+/** Of a file that hangs; no file takes a tenth of it. */
+const timeout = isFull ? 3_600_000 : 1_800_000;
 /** Members as processes wait for one another most of the time: they have a lane of their own beside the others. */
 const isOfProcesses = (path: string): boolean =>
   /^test[/\\](?:chaos|cluster)[/\\]/.test(relative(checkout, path));

@@ -24,8 +24,6 @@ interface Seen {
 test("npm's etcd3", { skip }, async (t) => {
   const cluster = await Cluster.start(t, {
     programs: [underTest, underTest, underTest],
-    // No elections but those that are meant: a write under way through one may be done or not.
-    flags: ['--heartbeat-interval=100', '--election-timeout=2000'],
   });
   const client = new Etcd3({ hosts: cluster.members.map(({ clientUrl }) => clientUrl) });
   t.after(() => client.close());

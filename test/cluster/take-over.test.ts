@@ -29,7 +29,7 @@ import { V3History } from './v3-history.ts';
 import { etcd35, needsEtcd35 } from './v3-programs.ts';
 
 const operations = isFullLength ? 600 : 60;
-const flags = ['--heartbeat-interval=100', '--election-timeout=2000', '--strict-reconfig-check=false'];
+const flags = ['--strict-reconfig-check=false'];
 /** An id below those that the history draws. */
 const lease = 0x6000_0000_0000_0001n;
 const tookOver = "took over etcd's database";

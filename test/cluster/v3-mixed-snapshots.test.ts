@@ -27,9 +27,6 @@ const flags = [
   '--snapshot-count=100',
   // Members that have only just come back do not hinder others from joining.
   '--strict-reconfig-check=false',
-  // No elections but those that are meant.
-  '--heartbeat-interval=100',
-  '--election-timeout=2000',
 ];
 /** etcd keeps 5,000 entries behind a snapshot, whatever its count. */
 const entriesBehindEtcd = 5_000 + 300;

@@ -23,9 +23,6 @@ const operationsPerPhase = isFullLength ? 1_500 : 90;
 const flags = [
   // Snapshots between the kinds: v3-mixed-snapshots.test.ts.
   '--snapshot-count=1000000',
-  // No elections but those that are meant: a request under way through one may be done or not.
-  '--heartbeat-interval=100',
-  '--election-timeout=2000',
 ];
 /** An id below those that the history draws. */
 const renewedLease = 0x6000_0000_0000_0001n;

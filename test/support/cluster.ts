@@ -31,6 +31,8 @@ export interface ClusterOptions {
 
 /** No elections but those that are meant, on a machine that is busy with other things, too: a request under way through one may be done or not. */
 const timing = ['--heartbeat-interval=100', '--election-timeout=5000'];
+/** The same for members whose flags are given. */
+export const patientElections: Readonly<Record<string, string>> = { ETCD_ELECTION_TIMEOUT: '5000' };
 /** For tests that kill leaders. */
 export const shorterElections: readonly string[] = ['--heartbeat-interval=100', '--election-timeout=2000'];
 
