@@ -10,6 +10,7 @@
  * Invariants: bytes handed out by `finish` are never written again; a reader never reads past its limit, and every
  * malformed input ends in a DecodeError, never in a wrong value.
  */
+import { HIGH, halves, LOW, signed, unsigned } from './halves.ts';
 import { textOfBytes, writeText } from './utf8.ts';
 
 export const VARINT = 0;
@@ -113,8 +114,9 @@ export class Writer {
 
   /** uint64 or int64 from a bigint (two's complement, modulo 2^64). */
   varintBig(value: bigint): this {
-    let low = Number(BigInt.asUintN(32, value));
-    let high = Number(BigInt.asUintN(32, value >> 32n));
+    unsigned[0] = value;
+    let low = halves[LOW]!;
+    let high = halves[HIGH]!;
     this.#reserve(10);
     const buffer = this.#buffer;
     let position = this.#position;
@@ -305,14 +307,14 @@ export class Reader {
 
   /** uint64. */
   varintBig(): bigint {
-    this.#readVarint();
-    if (this.#high === 0) return BigInt(this.#low);
-    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
+    this.#readHalves();
+    return unsigned[0]!;
   }
 
   /** int64. */
   varintBigSigned(): bigint {
-    return BigInt.asIntN(64, this.varintBig());
+    this.#readHalves();
+    return signed[0]!;
   }
 
   bool(): boolean {
@@ -405,6 +407,12 @@ export class Reader {
     if (count > this.#limit - at) throw this.#error('length beyond the end');
     this.#position = at + count;
     return at;
+  }
+
+  #readHalves(): void {
+    this.#readVarint();
+    halves[LOW] = this.#low;
+    halves[HIGH] = this.#high;
   }
 
   #readVarint(): void {
