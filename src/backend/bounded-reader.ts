@@ -3,8 +3,8 @@
  * names that begin with a time) are then known to be new without a look at the table.
  */
 
+import { compareBytes } from '../ports/byte-order.ts';
 import type { TableReader } from '../ports/durable-tables.ts';
-import { compareBytes } from './bytes.ts';
 
 const NO_BYTES = new Uint8Array(0);
 

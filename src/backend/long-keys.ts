@@ -13,8 +13,8 @@
  * SEGMENT, as every sensible one is, costs a comparison of its length.
  */
 
+import { compareBytes } from '../ports/byte-order.ts';
 import type { KeyRange, ScanRange, TableReader, Visit } from '../ports/durable-tables.ts';
-import { compareBytes, concatBytes } from './bytes.ts';
 
 /** With a node's 8 bytes before it a segment must fit into what LMDB takes for a key. */
 export const SEGMENT = 1900;
@@ -307,4 +307,11 @@ function nodeBytes(node: number): Uint8Array {
 function decodeNode(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, NODE_BYTES);
   return view.getUint32(0) * 0x1_0000_0000 + view.getUint32(4);
+}
+
+function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = Buffer.allocUnsafe(a.length + b.length);
+  joined.set(a, 0);
+  joined.set(b, a.length);
+  return joined;
 }

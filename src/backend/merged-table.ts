@@ -3,8 +3,8 @@
  * layers below and the committed table have under the same key; one without a value says that the key is gone.
  */
 
+import { compareBytes } from '../ports/byte-order.ts';
 import type { KeyRange, ScanRange, TableReader, Visit } from '../ports/durable-tables.ts';
-import { compareBytes } from './bytes.ts';
 import type { KeyCursor } from './key-order.ts';
 import type { Memtable } from './memtable.ts';
 

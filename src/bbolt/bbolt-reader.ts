@@ -7,6 +7,7 @@
  *
  * What is damaged rejects with a BboltDamage; failures of the file itself are passed on.
  */
+import { compareBytes } from '../ports/byte-order.ts';
 import { BboltDamage } from './bbolt-damage.ts';
 import { type BboltFile, PageSource, type PageSpace } from './page-source.ts';
 import { META_SEARCH_BYTES, readMeta } from './read-meta.ts';
@@ -130,10 +131,4 @@ class Level {
     this.#at++;
     return { number: this.#numbers[at]!, bytes: this.#read[at - this.#readFrom]! };
   }
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }

@@ -15,8 +15,10 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type BboltBucket, bboltFile } from '../../bbolt/bbolt-file.ts';
 import type { BackendView } from '../../ports/backend.ts';
+import { compareBytes } from '../../ports/byte-order.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ConfState } from '../../raft/types.ts';
+import { keyAfter } from '../../store/mvcc/revision-key.ts';
 import { keyValueIn } from '../../store/mvcc/row.ts';
 import { appliedPositionOf } from '../../store/mvcc/tables.ts';
 import { crc32c } from '../../wire/crc32c.ts';
@@ -118,7 +120,7 @@ export async function snapshotHash(content: SnapshotContent, clock: Clock): Prom
           last = key;
           return false;
         });
-        start = last === undefined ? undefined : successor(last);
+        start = last === undefined ? undefined : keyAfter(last);
         await turn(clock);
       }
     }
@@ -225,18 +227,6 @@ function listBucket(name: string, rows: readonly Row[]): BboltBucket {
 
 function turn(clock: Clock): Promise<void> {
   return new Promise((resolve) => clock.defer(resolve));
-}
-
-function successor(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }
 
 function bytesOf(text: string): Uint8Array {

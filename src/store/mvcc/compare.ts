@@ -1,5 +1,6 @@
 /** The comparisons of a transaction. */
 
+import { compareBytes } from '../../ports/byte-order.ts';
 import {
   peekCreateRevision,
   peekLease,
@@ -8,7 +9,7 @@ import {
   peekVersion,
 } from '../../wire/v3/key-value.ts';
 import { type Compare, CompareResult, CompareTarget } from '../../wire/v3/kv-types.ts';
-import { boundsOf, compareBytes, isEmptyBounds } from './key-bounds.ts';
+import { boundsOf, isEmptyBounds } from './key-bounds.ts';
 import { valuelessIn } from './row.ts';
 import type { MvccTables } from './tables.ts';
 import type { EncodedKeyValue } from './types.ts';

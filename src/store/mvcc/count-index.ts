@@ -12,7 +12,8 @@
  */
 
 import type { BackendTable } from '../../ports/backend.ts';
-import { compareBytes, isEmptyBounds, type KeyBounds } from './key-bounds.ts';
+import { compareBytes } from '../../ports/byte-order.ts';
+import { isEmptyBounds, type KeyBounds } from './key-bounds.ts';
 
 const BUCKET_KEYS = 512;
 /** A bucket is cut when it has so many times BUCKET_KEYS. */

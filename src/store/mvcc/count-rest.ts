@@ -1,7 +1,8 @@
 /** Counts the keys of a range at a revision without walking over them, if that can be done cheaply. */
 
+import { compareBytes } from '../../ports/byte-order.ts';
 import { peekKey } from '../../wire/v3/key-value.ts';
-import { compareBytes, isEmptyBounds, type KeyBounds } from './key-bounds.ts';
+import { isEmptyBounds, type KeyBounds } from './key-bounds.ts';
 import { isTombstoneKey, revisionKey } from './revision-key.ts';
 import { keyValueIn, prevMainIn } from './row.ts';
 import type { MvccState, MvccTables } from './tables.ts';

@@ -1,9 +1,7 @@
 /** Which keys a request means. */
 
+import { compareBytes } from '../../ports/byte-order.ts';
 import type { KeyRange } from '../../wire/v3/kv-types.ts';
-
-/** Most keys differ in their first bytes, where a loop is faster than a call. */
-const LOOP_BYTES = 64;
 
 /** Keys from `start` on and below `end`; undefined: no bound. */
 export interface KeyBounds {
@@ -24,15 +22,4 @@ export function boundsOf(range: KeyRange): KeyBounds | undefined {
 export function isEmptyBounds(bounds: KeyBounds): boolean {
   if (bounds.end === undefined) return false;
   return bounds.start === undefined ? bounds.end.length === 0 : compareBytes(bounds.start, bounds.end) >= 0;
-}
-
-/** Bytewise order: negative, 0 or positive. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const common = Math.min(a.length, b.length);
-  const looped = Math.min(common, LOOP_BYTES);
-  for (let i = 0; i < looped; i++) {
-    const difference = a[i]! - b[i]!;
-    if (difference !== 0) return difference;
-  }
-  return looped < common ? Buffer.compare(a, b) : a.length - b.length;
 }

@@ -1,8 +1,9 @@
 /** What a RangeRequest asks for, once its defaults and etcd's quirks are worked out. */
 
+import { compareBytes } from '../../ports/byte-order.ts';
 import { peekCreateRevision, peekModRevision, peekValue, peekVersion } from '../../wire/v3/key-value.ts';
 import { type RangeRequest, SortOrder, SortTarget } from '../../wire/v3/kv-types.ts';
-import { boundsOf, compareBytes, type KeyBounds } from './key-bounds.ts';
+import { boundsOf, type KeyBounds } from './key-bounds.ts';
 import type { MvccState } from './tables.ts';
 import type { EncodedKeyValue, MvccError } from './types.ts';
 

@@ -9,6 +9,7 @@
  */
 
 import type { BackendTable } from '../../ports/backend.ts';
+import { compareBytes } from '../../ports/byte-order.ts';
 import { DecodeError } from '../../wire/protobuf.ts';
 import { decodeKeyValue, type KeyValue } from '../../wire/v3/key-value.ts';
 import { ByteSlab } from './byte-slab.ts';
@@ -187,7 +188,7 @@ export class VersionImport {
   }
 
   #check(encoded: Uint8Array, row: Uint8Array): void {
-    if (!sameBytes(encoded, row))
+    if (compareBytes(encoded, row) !== 0)
       throw new BrokenRow(`a row at ${this.#place()} that is not as etcd encodes one`);
   }
 
@@ -204,18 +205,12 @@ function isRevision(key: Uint8Array, isTombstone: boolean): boolean {
   const main = mainOf(key);
   const sub = subOf(key);
   if (!Number.isSafeInteger(main) || sub > SUB_MAX) return false;
-  return sameBytes(key.subarray(0, end), revisionKey(main, sub));
+  return compareBytes(key.subarray(0, end), revisionKey(main, sub)) === 0;
 }
 
 const TOMBSTONE_MARK = 0x74;
 /** Changes of one revision. */
 const SUB_MAX = 0xffff_ffff;
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
 
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes.subarray(0, 32), (byte) => byte.toString(16).padStart(2, '0')).join('');

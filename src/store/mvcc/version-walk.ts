@@ -5,7 +5,8 @@
  * At the newest revision it is a scan of `current`. Behind it, chunks of `current` are merged with the keys that have indexed changes since.
  */
 
-import { compareBytes, type KeyBounds } from './key-bounds.ts';
+import { compareBytes } from '../../ports/byte-order.ts';
+import type { KeyBounds } from './key-bounds.ts';
 import { keyAfter } from './revision-key.ts';
 import { keyValueIn, valuelessIn } from './row.ts';
 import type { MvccState, MvccTables } from './tables.ts';

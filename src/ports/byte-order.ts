@@ -1,4 +1,4 @@
-/** Bytes as the tables order and combine them. */
+/** The order of keys, as every table has it and clients see it. */
 
 /** Most keys differ in their first bytes, where a loop is faster than a call. */
 const LOOP_BYTES = 64;
@@ -12,11 +12,4 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
     if (difference !== 0) return difference;
   }
   return looped < common ? Buffer.compare(a, b) : a.length - b.length;
-}
-
-export function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = Buffer.allocUnsafe(a.length + b.length);
-  joined.set(a, 0);
-  joined.set(b, a.length);
-  return joined;
 }
