@@ -151,7 +151,9 @@ function withoutTimes(text: string, sinceMs: number): string {
       // Seconds left are rounded up.
       const toldMs = Date.parse(time) - Number(ttl) * 1000;
       if (toldMs < sinceMs - 1000 - TIME_TOLERANCE_MS || toldMs > nowMs + TIME_TOLERANCE_MS) return whole;
-      return `"expiration":<time>,"ttl":<at most ${Math.max(Math.ceil(Number(ttl) / 10) * 10, 0)}>`;
+      // Left out within the second after the end, negative when that was noticed later.
+      if (Number(ttl) < 0) return '"expiration":<time>';
+      return `"expiration":<time>,"ttl":<at most ${Math.ceil(Number(ttl) / 10) * 10}>`;
     },
   );
 }
