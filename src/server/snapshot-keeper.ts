@@ -58,7 +58,7 @@ export class SnapshotKeeper {
   readonly #catchUpEntries: number;
   readonly #volume = new AppliedVolume();
   #lastIndex: number;
-  /** Of all applied entries when the last snapshot was begun. */
+  /** Of all applied entries when the last snapshot was begun, or came. */
   #lastBytes = 0;
   /** Of the v2 tree in the last snapshot. */
   #treeBytes = 0;
@@ -77,6 +77,7 @@ export class SnapshotKeeper {
   /** A snapshot from the leader replaced the state. */
   installed(metadata: SnapshotMetadata): void {
     this.#lastIndex = metadata.index;
+    this.#lastBytes = this.#volume.bytes;
   }
 
   /** These were applied. */
