@@ -34,7 +34,7 @@ for (const name of ['etcd3', 'etcd3gw']) {
     const script = fileURLToPath(new URL(`./python_${name}.py`, import.meta.url));
     const printed = await command([python, script, hostname, port, join(temporaryFolder(t), 'snapshot')], {
       environment,
-      timeoutMs: 120_000,
+      timeoutMs: 600_000,
     });
     assert.equal(printed, 'ok\n');
   });

@@ -71,7 +71,10 @@ class Podman {
   }
 
   run(...words: readonly string[]): Promise<string> {
-    return command(['podman', ...this.#options, ...words], { environment: this.#environment });
+    return command(['podman', ...this.#options, ...words], {
+      environment: this.#environment,
+      timeoutMs: 600_000,
+    });
   }
 
   /** A `docker run` line, changed as the head of this file says. */

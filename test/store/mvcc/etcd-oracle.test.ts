@@ -25,7 +25,7 @@ const KEYS = ['\0', '\0\xff', 'a', 'a\0', 'a\0\xff', 'aa', 'b', 'b\xff', 'c', 'd
 const etcd35 = process.env['ETCD_REFERENCE_35'];
 const memoryFolder = '/dev/shm';
 
-test('etcd 3.4 answers the same', { skip: needs(etcd.command, 'etcdctl'), timeout: 600_000 }, (t) =>
+test('etcd 3.4 answers the same', { skip: needs(etcd.command, 'etcdctl') }, (t) =>
   compareWith(t, etcd.command),
 );
 
@@ -34,7 +34,6 @@ test(
   {
     skip:
       etcd35 === undefined ? 'needs ETCD_REFERENCE_35, the path of an etcd 3.5' : needs(etcd35, 'etcdctl'),
-    timeout: 600_000,
   },
   (t) => compareWith(t, etcd35!),
 );
