@@ -76,6 +76,20 @@ export const v3Bugs: readonly PlantedBug[] = [
     replace: 'if (revision < state.finishedCompactRevision - 5) return',
     finder: 'server',
   },
+  {
+    name: 'compaction-refused-at-next-revision',
+    file: 'src/store/mvcc/compaction.ts',
+    find: 'if (revision <= this.#state.compactedRevision)',
+    replace: 'if (revision <= this.#state.compactedRevision + 1)',
+    finder: 'server',
+  },
+  {
+    name: 'hash-refused-behind-compaction',
+    file: 'src/store/mvcc/create-mvcc-store.ts',
+    find: 'if (revision > 0 && revision < state.compactedRevision)',
+    replace: 'if (revision > 0 && revision < state.compactedRevision + 2)',
+    finder: 'server',
+  },
   // v3 watches.
   {
     name: 'v3-watch-skips-revision-at-seam',

@@ -213,6 +213,39 @@ test('the past is refused as compacted where somebody asked for that, and then a
     invoked(4, past),
     returned(4, past, done(3, found(row('a=1 @2/2 v1')))),
   );
+  const again = [invoked(5, compact), returned(5, compact, refused('compacted'))] as const;
+  accept(answers(), ...first, ...second, invoked(3, compact), ...again);
+  object(answers(), /compact #5 at m1 is refused as compacted/, ...first, ...second, ...again);
+  object(
+    answers(),
+    /compact #5 at m1 is refused as compacted/,
+    ...first,
+    ...second,
+    invoked(3, { ...compact, revision: 2 }),
+    ...again,
+  );
+});
+
+test('what is read in slices is refused as compacted, too, where a snapshot replaced the store', () => {
+  const slowly = (revision: number): V3Operation => ({ ...read('a', revision), sliceMs: 20 }) as V3Operation;
+  const compact: V3Operation = { kind: 'compact', revision: 3, physical: false };
+  const installed: Observation = { kind: 'snapshot-installed', ...of(1), index: 9, term: 1 };
+  const refusal = (operation: V3Operation) =>
+    [invoked(4, operation), returned(4, operation, refused('compacted'))] as const;
+  for (const operation of [slowly(0), slowly(3), { kind: 'hash', revision: 0 }] as const) {
+    accept(answers(), ...first, ...second, installed, ...refusal(operation));
+    object(answers(), /nobody asked for that/, ...first, ...second, ...refusal(operation));
+    // What is newest, or not before the compaction, is not compacted.
+    object(
+      answers(),
+      /nobody asked for that/,
+      ...first,
+      ...second,
+      invoked(3, compact),
+      ...refusal(operation),
+    );
+  }
+  object(answers(), /nobody asked for that/, ...first, installed, ...refusal(read('a')));
 });
 
 test('hashes of one revision are one hash', () => {

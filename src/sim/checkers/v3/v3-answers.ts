@@ -36,8 +36,11 @@ export class V3Answers implements Checker {
   #answered = 0;
   #answeredText = '';
   #compacted = -1;
-  /** The highest compaction that was asked for. */
+  /** The highest compaction that was asked for, and the highest that somebody else asked for, too, or for more. */
   #asked: number;
+  #askedTwice: number;
+  /** Whose store was replaced by a snapshot: their jobs in slices may have ended by that. */
+  readonly #replaced = new Set<string>();
   /** By revision: the operation that was told to have made it. */
   readonly #makers = new Map<number, number>();
   /** HashKV by the revision and the compaction it is of. */
@@ -47,6 +50,7 @@ export class V3Answers implements Checker {
   constructor(revisions: V3Revisions, isWhole = true) {
     this.#revisions = revisions;
     this.#asked = isWhole ? -1 : Number.POSITIVE_INFINITY;
+    this.#askedTwice = this.#asked;
   }
 
   observe(observation: Observation): void {
@@ -54,11 +58,17 @@ export class V3Answers implements Checker {
       case 'v3-invoked': {
         const { operationId, operation } = observation;
         this.#begun.set(operationId, { revision: this.#answered, compacted: this.#compacted });
-        if (operation.kind === 'compact') this.#asked = Math.max(this.#asked, operation.revision);
+        if (operation.kind === 'compact') {
+          this.#askedTwice = Math.max(this.#askedTwice, Math.min(this.#asked, operation.revision));
+          this.#asked = Math.max(this.#asked, operation.revision);
+        }
         return;
       }
       case 'v3-returned':
         this.#returned(observation);
+        return;
+      case 'snapshot-installed':
+        this.#replaced.add(observation.member);
         return;
       case 'v3-final':
         if (observation.revision < this.#answered) {
@@ -153,14 +163,16 @@ export class V3Answers implements Checker {
   }
 
   #refused(returned: V3Returned, code: string, begun: Begun): void {
-    const { operation } = returned;
+    const { operation, member } = returned;
     if (code === 'compacted') {
+      const { kind } = operation;
+      const isOfPast =
+        (kind === 'range' || kind === 'hash') && operation.revision > 0 && operation.revision < this.#asked;
+      const isInSlices = kind === 'hash' || (kind === 'range' && operation.sliceMs > 0);
       const isRight =
-        (operation.kind === 'compact' && operation.revision <= this.#asked) ||
-        ((operation.kind === 'range' || operation.kind === 'hash') && operation.revision < this.#asked) ||
-        // A job that was begun before the store was replaced.
-        (operation.kind === 'range' && operation.sliceMs > 0) ||
-        operation.kind === 'hash';
+        isOfPast ||
+        (kind === 'compact' && operation.revision <= this.#askedTwice) ||
+        (isInSlices && this.#replaced.has(member));
       if (!isRight)
         throw this.#failure(`${textOf(returned)} is refused as compacted, and nobody asked for that`);
     } else if (code === 'future-revision') {
