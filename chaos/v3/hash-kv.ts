@@ -13,7 +13,7 @@ export interface HashKv {
   readonly compactRevision: number;
 }
 
-/** @throws what the member answers, or if it does not in ten seconds. */
+/** @throws what the member answers, or if it does not in a minute. */
 export function hashKv(clientUrl: string, revision: number): Promise<HashKv> {
   const client = new Client(new URL(clientUrl).host, credentials.createInsecure());
   return new Promise<HashKv>((resolve, reject) => {
@@ -23,7 +23,7 @@ export function hashKv(clientUrl: string, revision: number): Promise<HashKv> {
         Buffer.from(toBinary(HashKVRequestSchema, create(HashKVRequestSchema, { revision: asked }))),
       (bytes: Buffer): HashKVResponse => fromBinary(HashKVResponseSchema, bytes),
       BigInt(revision),
-      { deadline: Date.now() + 10_000 },
+      { deadline: Date.now() + 60_000 },
       (error, answer) => {
         if (answer === undefined) reject(error);
         else resolve({ hash: answer.hash, compactRevision: Number(answer.compactRevision) });

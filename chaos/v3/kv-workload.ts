@@ -192,7 +192,7 @@ export class KvWorkload implements Workload {
   }
 
   async #stateOf(url: string): Promise<MemberState> {
-    const client = new GatewayClient(url, 10_000);
+    const client = new GatewayClient(url, 60_000);
     const ask = async (path: string, body: GatewayFields): Promise<GatewayFields> => {
       const { fields, error } = await client.call(path, body);
       if (fields === undefined) throw new Error(`${path}: ${error}`);

@@ -21,7 +21,7 @@ const writesAway = isFullLength ? 4_000 : 200;
 const times = isFullLength ? 3 : 1;
 const ballastKeys = isFullLength ? 20_000 : 3_000;
 const keysPerTxn = 100;
-const boundMs = isFullLength ? 900_000 : 120_000;
+const boundMs = 900_000;
 
 async function putBallast(clientUrl: string): Promise<void> {
   const client = new GatewayClient(clientUrl, 30_000);
