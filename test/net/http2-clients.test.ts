@@ -283,7 +283,7 @@ describe('grpc-js', () => {
     const closed = plain.closed.length;
     // Connected first, so that the deadline runs on the server and not on the way there.
     await unary(client, '/t.T/Unary', Buffer.from(''));
-    const late = (await unary(client, '/t.T/Hang', Buffer.from(''), 1_000)) as ServiceError;
+    const late = (await unary(client, '/t.T/Hang', Buffer.from(''), 3_000)) as ServiceError;
     assert.equal(late.code, status.DEADLINE_EXCEEDED);
     await turnsUntil(() => plain.closed.length === closed + 1);
     const stream = client.makeBidiStreamRequest('/t.T/Open', asIs, asIs);
