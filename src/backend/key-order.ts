@@ -33,7 +33,7 @@ export class KeyOrder {
 
   /** Keys >= start (from the first if undefined), in order. */
   forward(start: Uint8Array | undefined): KeyCursor {
-    this.#arrange();
+    this.arrange();
     const cursor = new KeyCursor(this.#chunks, 1);
     if (start !== undefined) cursor.seek(this.#keys, start);
     else cursor.toFirst();
@@ -42,7 +42,7 @@ export class KeyOrder {
 
   /** Keys < end (from the last if undefined), backwards. */
   backward(end: Uint8Array | undefined): KeyCursor {
-    this.#arrange();
+    this.arrange();
     const cursor = new KeyCursor(this.#chunks, -1);
     if (end !== undefined) {
       cursor.seek(this.#keys, end);
@@ -51,13 +51,8 @@ export class KeyOrder {
     return cursor;
   }
 
-  #append(entry: number): void {
-    const last = this.#chunks.at(-1);
-    if (last === undefined || last.length >= CHUNK_FILL) this.#chunks.push([entry]);
-    else last.push(entry);
-  }
-
-  #arrange(): void {
+  /** Takes in the keys that are new. A cursor does it, too; whoever writes many keys before the next one may spread the work. */
+  arrange(): void {
     const keys = this.#keys;
     const from = this.#arranged;
     const to = keys.size;
@@ -74,6 +69,12 @@ export class KeyOrder {
     }
     if (loose.length * 8 > to) this.#rebuild();
     else for (const entry of loose) this.#insert(entry);
+  }
+
+  #append(entry: number): void {
+    const last = this.#chunks.at(-1);
+    if (last === undefined || last.length >= CHUNK_FILL) this.#chunks.push([entry]);
+    else last.push(entry);
   }
 
   #rebuild(): void {

@@ -69,6 +69,14 @@ export class LayeredTable implements ShortKeyTable {
     this.#layers = [this.#active, ...this.#sealed];
   }
 
+  /** Takes in what was written elsewhere, as newer than everything here. It must not change any more. */
+  adopt(layer: Memtable): void {
+    if (layer.size === 0) return;
+    this.seal();
+    this.#sealed = [layer, ...this.#sealed];
+    this.#layers = [this.#active, ...this.#sealed];
+  }
+
   /** What the sealed layers change, the oldest first: a commit of them begins. */
   beginCommit(): TableChanges[] {
     this.#committing = this.#sealed;

@@ -1,6 +1,7 @@
 /** All tables in their layers: as callers see them, with keys of any length, and as they are stored. */
 
 import type { DurableBatch, TableReader } from '../ports/durable-tables.ts';
+import { ApartTables, type ApartTablesParts } from './apart-tables.ts';
 import type { KeyHash } from './key-hash.ts';
 import { LayeredTable } from './layered-table.ts';
 import { LongKeyTable, nodesOf } from './long-keys.ts';
@@ -31,6 +32,17 @@ export class LayeredTables {
       this.#offered.set(name, table);
     }
     return table;
+  }
+
+  /** Writes beside the present ones; the parameters are those of ApartTables. */
+  apart(sizeHint: number, onJoin: ApartTablesParts['onJoin']): ApartTables {
+    return new ApartTables({
+      keyHash: this.#keyHash,
+      sizeHint,
+      open: (name) => this.table(name),
+      stored: (name) => this.#stored.get(name)!,
+      onJoin,
+    });
   }
 
   seal(): void {

@@ -19,6 +19,7 @@ import type {
   BackendView,
   StagedContent,
   StagedTables,
+  WritesApart,
 } from '../ports/backend.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { DurableBatch, DurableTables } from '../ports/durable-tables.ts';
@@ -135,6 +136,14 @@ class WriteBehind implements Backend {
     return new SealedView(this.#layers.sealed(), this.#tables.view());
   }
 
+  apart(sizeHint = 0): WritesApart {
+    const epoch = this.#epoch;
+    return this.#layers.apart(sizeHint, (operations, bytes) => {
+      if (epoch !== this.#epoch) throw new Error('what the writes stood beside was exchanged');
+      this.#wrote(bytes, operations);
+    });
+  }
+
   defragment(): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(new Error('the backend is closed'));
     const backend = this;
@@ -202,9 +211,11 @@ class WriteBehind implements Backend {
     }
   }
 
-  #wrote(bytes: number): void {
+  #wrote(bytes: number, operations = 1): void {
+    const isFirst = this.#freshOperations === 0;
     this.#freshBytes += bytes;
-    if (++this.#freshOperations === 1) {
+    this.#freshOperations += operations;
+    if (isFirst) {
       this.#timer ??= this.#clock.schedule(this.#policy.intervalMs, () => {
         this.#timer = undefined;
         this.#commitNow();

@@ -17,6 +17,12 @@ export interface Backend {
   view(): Promise<BackendView>;
   /** The same at once: exactly what reads would see at this point of the turn. */
   viewNow(): BackendView;
+  /**
+   * Begins a change that takes many turns. Whoever makes it keeps others from writing the same tables meanwhile. To give it
+   * up, drop it.
+   * @param sizeHint how many keys of each table will be written, more or less: room is made for them at once
+   */
+  apart(sizeHint?: number): WritesApart;
   /** Bytes of the file, and those of them that hold live data. */
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
@@ -39,6 +45,16 @@ export interface Backend {
   onFailure(callback: (error: Error) => void): void;
   /** Commits and closes. */
   close(): Promise<void>;
+}
+
+/** Writes that nobody else sees and no commit takes, before they join the others all at once. */
+export interface WritesApart {
+  /** A table with these writes over the present content. */
+  table(name: string): BackendTable;
+  /** To be called now and then: does a part of the work that the first read after `join` would have to do at once. */
+  arrange(): void;
+  /** Makes them a part of the content, in a time that does not depend on their number. Throws if the content was exchanged since `apart`. */
+  join(): void;
 }
 
 /** Other content while it is being made: empty at first, reads see every write. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createWriteBehind } from '../../src/backend/write-behind.ts';
-import type { Backend, BackendView } from '../../src/ports/backend.ts';
+import type { Backend, BackendView, WritesApart } from '../../src/ports/backend.ts';
 import type { ScanRange } from '../../src/ports/durable-tables.ts';
 import { createSeededRandom } from '../../src/sim/seeded-random.ts';
 import { fc } from '../support/fast-check.ts';
@@ -25,7 +25,10 @@ type Step =
         | 'release'
         | 'reopen'
         | 'defragment'
-        | 'time';
+        | 'time'
+        | 'apart'
+        | 'join'
+        | 'give-up';
     };
 
 const short = fc.uint8Array({ minLength: 1, maxLength: 3, max: 3 });
@@ -77,6 +80,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         'reopen',
         'defragment',
         'time',
+        'apart',
+        'join',
+        'give-up',
       ),
     }),
     weight: 6,
@@ -118,17 +124,36 @@ for (const implementation of implementations) {
           createWriteBehind({ tables: await open(), clock, random, policy: { operationsMax: 10 } });
         let backend = await start();
         const naive = new NaiveTables();
+        /** Writes of table b that stand apart, and all content with them. */
+        let beside: { readonly writes: WritesApart; naive: NaiveTables } | undefined;
         let views: { readonly view: BackendView; readonly naive: NaiveTables }[] = [];
         const defragmenting: Promise<void>[] = [];
         for (const step of steps) {
           switch (step.kind) {
             case 'put':
-              backend.table(step.table).put(step.key, step.value);
-              naive.put(step.table, step.key, step.value);
+            case 'remove': {
+              const isBeside = beside !== undefined && step.table === 'b';
+              const written = (isBeside ? beside!.writes : backend).table(step.table);
+              const expected = isBeside ? beside!.naive : naive;
+              if (step.kind === 'put') {
+                written.put(step.key, step.value);
+                expected.put(step.table, step.key, step.value);
+              } else {
+                written.remove(step.key);
+                expected.remove(step.table, step.key);
+              }
               break;
-            case 'remove':
-              backend.table(step.table).remove(step.key);
-              naive.remove(step.table, step.key);
+            }
+            case 'apart':
+              beside ??= { writes: backend.apart(), naive: naive.copy() };
+              break;
+            case 'join':
+              beside?.writes.join();
+              if (beside !== undefined) naive.take('b', beside.naive);
+              beside = undefined;
+              break;
+            case 'give-up':
+              beside = undefined;
               break;
             case 'get': {
               const found = backend.table(step.table).get(step.key);
@@ -137,6 +162,10 @@ for (const implementation of implementations) {
             }
             case 'scan':
               compareReads(backend, naive, step.table, step.range, step.limit);
+              if (beside !== undefined && step.table === 'b') {
+                compareReads(beside.writes, beside.naive, 'b', step.range, step.limit);
+                if (step.limit > 1) beside.writes.arrange();
+              }
               for (const held of views)
                 compareReads(held.view, held.naive, step.table, step.range, step.limit);
               break;
@@ -164,6 +193,7 @@ for (const implementation of implementations) {
             case 'reopen':
               for (const { view } of views) view.release();
               views = [];
+              beside = undefined;
               await backend.close();
               backend = await start();
               break;

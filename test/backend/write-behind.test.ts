@@ -127,6 +127,43 @@ test('a commit takes whole turns', async () => {
   assert.deepEqual(begun, [{ kind: 'write', entries: 5, bytes: 5 * 11 }]);
 });
 
+test('writes apart are durable all at once, when they have joined', async () => {
+  const { backend, tables } = world({ operationsMax: 2 });
+  put(backend, 'a', 'b');
+  const apart = backend.apart();
+  for (const key of ['c', 'd', 'e']) {
+    apart.table('a').put(bytes(key), bytes('apart'));
+    apart.table('a').remove(bytes('a'));
+    put(backend, `other ${key}`);
+    await backend.commit();
+  }
+  assert.deepEqual(durable(tables), ['a', 'b', 'other c', 'other d', 'other e']);
+  assert.deepEqual(keysOf(backend), durable(tables));
+  const view = backend.viewNow();
+  apart.join();
+  assert.deepEqual(keysOf(view), durable(tables), 'a view of the time before');
+  view.release();
+  assert.deepEqual(keysOf(backend), ['b', 'c', 'd', 'e', 'other c', 'other d', 'other e']);
+  // As many as make a commit due.
+  await nextTurn();
+  await nextTurn();
+  assert.deepEqual(durable(tables), keysOf(backend));
+  await backend.close();
+});
+
+test('writes apart join nothing that took the place of what they stood beside', async () => {
+  const { backend, tables } = world();
+  put(backend, 'a');
+  const apart = backend.apart();
+  apart.table('a').put(bytes('b'), bytes('apart'));
+  const staged = await backend.stage(inBatches(['x']));
+  staged.activate();
+  assert.throws(() => apart.join(), /was exchanged/);
+  assert.deepEqual(keysOf(backend), ['x']);
+  await backend.close();
+  assert.deepEqual(durable(tables), ['x']);
+});
+
 test('what is written again before the commit is written once', async () => {
   const { backend, begun, tables } = world();
   for (let i = 0; i < 10; i++) put(backend, 'x', 'y');

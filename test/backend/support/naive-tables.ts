@@ -29,6 +29,11 @@ export class NaiveTables {
     return range.reverse === true ? all.reverse() : all;
   }
 
+  /** Makes a table what it is elsewhere. */
+  take(table: string, from: NaiveTables): void {
+    this.#tables.set(table, new Map(from.#tables.get(table)));
+  }
+
   copy(): NaiveTables {
     const copy = new NaiveTables();
     for (const [name, rows] of this.#tables) copy.#tables.set(name, new Map(rows));
