@@ -1,6 +1,8 @@
 /**
  * Applies what is committed, in order: v2 requests to the tree, configuration changes to the membership, and in place of
  * both a snapshot from the leader. Whoever waits for an entry here is answered when it is applied.
+ *
+ * Invariant: while an entry is unfinished nothing behind it is applied.
  */
 import type { Log } from '../ports/log.ts';
 import type { PeerNetwork } from '../ports/peer-network.ts';
@@ -38,8 +40,11 @@ export interface ApplierParts {
 
 /** The v3 half of the server, as far as entries of the log concern it. */
 export interface V3Half {
-  /** Applies an entry that is none of v2's own; if there is a v2 request in v3's envelope, it is returned instead. */
-  apply(data: Uint8Array, index: number): V2Request | undefined;
+  /**
+   * Applies an entry that is none of v2's own; if there is a v2 request in v3's envelope, it is returned instead. 'unfinished': it goes on in later turns, and
+   * its end is told by `Applier.finish`.
+   */
+  apply(data: Uint8Array, index: number): V2Request | undefined | 'unfinished';
   /** All entries up to this one were applied in this turn, and some were v3's. */
   applied(index: number, term: number): void;
 }
@@ -49,6 +54,8 @@ export class Applier {
   #appliedIndex: number;
   /** Term of the last v3 entry among those being applied; 0: there is none yet. */
   #v3Term = 0;
+  /** The entry that takes many turns, and those that were to be applied with it. */
+  #unfinished: { readonly entry: Entry; readonly behind: readonly Entry[] } | undefined;
 
   constructor(parts: ApplierParts, appliedIndex: number) {
     this.#parts = parts;
@@ -60,13 +67,26 @@ export class Applier {
     return this.#appliedIndex;
   }
 
-  /** Throws if an entry can't be applied: the member must stop then, or it would differ from the others. */
+  /** An entry takes many turns: nothing more may be applied before it is finished. */
+  get isBusy(): boolean {
+    return this.#unfinished !== undefined;
+  }
+
+  /**
+   * All of them, unless one takes many turns: then the rest follows by itself. Throws if an entry can't be applied: the member must stop then, or it would
+   * differ from the others.
+   */
   apply(entries: readonly Entry[]): void {
     const nowNs = this.#parts.nowNs();
-    for (const entry of entries) {
+    for (let at = 0; at < entries.length; at++) {
+      const entry = entries[at]!;
       switch (entry.type) {
         case 'normal':
-          this.#applyNormal(entry, nowNs);
+          if (this.#applyNormal(entry, nowNs) === 'unfinished') {
+            this.#unfinished = { entry, behind: entries.slice(at + 1) };
+            this.#tellV3();
+            return;
+          }
           break;
         case 'conf-change':
           this.#applyConfChange(decodeConfChange(entry.data));
@@ -78,9 +98,17 @@ export class Applier {
       }
       this.#appliedIndex = entry.index;
     }
-    if (this.#v3Term === 0) return;
-    this.#parts.v3.applied(this.#appliedIndex, this.#v3Term);
-    this.#v3Term = 0;
+    this.#tellV3();
+  }
+
+  /** The entry that took many turns is applied; goes on with those behind it. */
+  finish(): void {
+    if (this.#unfinished === undefined) throw new Error('no entry is unfinished');
+    const { entry, behind } = this.#unfinished;
+    this.#unfinished = undefined;
+    this.#appliedIndex = entry.index;
+    this.#v3Term = entry.term;
+    this.apply(behind);
   }
 
   /** Replaces all state. */
@@ -89,6 +117,8 @@ export class Applier {
     const before = new Set(cluster.members().map((member) => member.id));
     store.recover(snapshot.data);
     cluster.recover();
+    // What it did and what is behind it is in the snapshot.
+    this.#unfinished = undefined;
     this.#appliedIndex = snapshot.metadata.index;
     for (const { id, peerURLs } of cluster.members()) {
       if (id === self) continue;
@@ -99,22 +129,30 @@ export class Applier {
     log.info('installed a snapshot from the leader', { 'snapshot-index': snapshot.metadata.index });
   }
 
-  #applyNormal(entry: Entry, nowNs: bigint): void {
+  #tellV3(): void {
+    if (this.#v3Term === 0) return;
+    this.#parts.v3.applied(this.#appliedIndex, this.#v3Term);
+    this.#v3Term = 0;
+  }
+
+  #applyNormal(entry: Entry, nowNs: bigint): 'unfinished' | undefined {
     const { store, v3, cluster, onTermBegun } = this.#parts;
     if (entry.data.length === 0) {
       onTermBegun();
-      return;
+      return undefined;
     }
     // Most entries on a leader are its own: their requests need no decoding.
     const waiter = this.#takeWaiter(entry.data);
     if (waiter !== undefined) {
       const outcome = applyV2Request(waiter.request.request, store, cluster, nowNs);
       waiter.done({ ok: true, value: outcome ?? NOTHING });
-      return;
+      return undefined;
     }
     const request = v3.apply(entry.data, entry.index);
+    if (request === 'unfinished') return request;
     if (request === undefined) this.#v3Term = entry.term;
     else applyV2Request(request, store, cluster, nowNs);
+    return undefined;
   }
 
   /**

@@ -23,8 +23,12 @@ const PROPOSAL_BYTES_MAX = 512 * 1024;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface ReplicatorHandlers {
-  /** Committed entries, in order. */
+  /** Committed entries, in order; not called while the one before is busy. */
   apply(entries: readonly Entry[]): void;
+  /** What was handed to `apply` goes on in later turns; its end is told by `Replicator.finished`. */
+  isApplying(): boolean;
+  /** The last entry that is applied. */
+  appliedIndex(): number;
   /** Replace all state by the leader's snapshot. */
   installSnapshot(snapshot: Snapshot): void;
   /** Raft has decided about all snapshots received so far: those that were not installed are not wanted. */
@@ -58,6 +62,8 @@ export class Replicator {
    * here.
    */
   #received: Snapshot[] = [];
+  /** Committed entries that are not applied yet, as the core gave them. */
+  #committed: (readonly Entry[])[] = [];
 
   constructor(parts: {
     raft: RaftNode;
@@ -117,6 +123,12 @@ export class Replicator {
     if (this.#attempt(() => this.#raft.step(message))) this.#scheduleTurn();
   }
 
+  /** What `apply` was given is all applied now. */
+  finished(): void {
+    if (this.#stopped) return;
+    if (this.#attempt(() => this.#raft.applied(this.#handlers.appliedIndex()))) this.#pump();
+  }
+
   /** Runs what was changed directly on the core (read index, transfer, configuration) with the rest of this turn. */
   wake(): void {
     this.#scheduleTurn();
@@ -170,8 +182,9 @@ export class Replicator {
     this.#pumping = true;
     const begunMs = this.#clock.monotonicMs();
     try {
-      while (this.#raft.hasReady() && !this.#stopped) {
-        this.#handle();
+      while ((this.#raft.hasReady() || this.#mayApply()) && !this.#stopped) {
+        if (this.#raft.hasReady()) this.#handle();
+        else this.#applyNext();
         if (this.#queue.length > 0) this.#proposeQueued();
         if (this.#clock.monotonicMs() - begunMs > TURN_BUDGET_MS) {
           this.#scheduleTurn();
@@ -197,11 +210,18 @@ export class Replicator {
     }
     if (ready.messages.length > 0) this.#send(ready.messages);
     if (ready.persist !== undefined) this.#persist(ready.persist);
-    if (ready.committed.length > 0) {
-      this.#handlers.apply(ready.committed);
-      this.#raft.applied(ready.committed.at(-1)!.index);
-    }
+    if (ready.committed.length > 0) this.#committed.push(ready.committed);
+    if (this.#mayApply()) this.#applyNext();
     for (const state of ready.readStates) this.#handlers.onReadState(state);
+  }
+
+  #mayApply(): boolean {
+    return this.#committed.length > 0 && !this.#handlers.isApplying();
+  }
+
+  #applyNext(): void {
+    this.#handlers.apply(this.#committed.shift()!);
+    this.#raft.applied(this.#handlers.appliedIndex());
   }
 
   #send(messages: readonly Message[]): void {
@@ -216,6 +236,7 @@ export class Replicator {
     const sequence = batch.sequence;
     const snapshot = batch.snapshot === undefined ? undefined : this.#withData(batch.snapshot);
     if (snapshot !== undefined) {
+      this.#committed = [];
       this.#handlers.installSnapshot(snapshot);
       this.#raft.applied(snapshot.metadata.index);
     }

@@ -134,6 +134,10 @@ export class Server implements QuorateServer {
       electionTimeoutMs: electionTicks * tickMs,
       requestTimeoutMs: this.#requestTimeoutMs,
       readQuestions: () => this.#reads.questions,
+      onFinished: () => {
+        this.#applier.finish();
+        this.#replicator.finished();
+      },
       onFailure,
     });
     this.#versions = new ClusterVersionMonitor({
@@ -211,6 +215,8 @@ export class Server implements QuorateServer {
           this.#applier.apply(entries);
           this.#snapshots.count(entries);
         },
+        isApplying: () => this.#applier.isBusy,
+        appliedIndex: () => this.appliedIndex,
         installSnapshot: (snapshot) => this.#installSnapshot(snapshot),
         onLeadership: (role, leader, term) => this.#onLeadership(role, leader, term),
         onReadState: (state) => this.#reads.confirm(state),

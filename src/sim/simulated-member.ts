@@ -27,6 +27,8 @@ import { createSeededRandom } from './seeded-random.ts';
 import type { ProcessClock, VirtualClock } from './virtual-clock.ts';
 
 export const TICK_MS = 100;
+/** There are few keys here: whoever deletes two of them takes several turns. */
+const DELETION_SLICE_KEYS = 1;
 export const ELECTION_TICKS = 10;
 
 /** What all hosts share. */
@@ -44,6 +46,8 @@ export interface WorldOptions {
   readonly token?: string;
   /** A disk operation takes between half of it and all of it. */
   readonly diskMs?: number;
+  /** So long a turn of a member's event loop takes. */
+  readonly turnMs?: number;
   readonly logSizes?: Surroundings['logSizes'];
   readonly leaseCheckpointIntervalMs?: number;
   readonly watchSizes?: Surroundings['watchSizes'];
@@ -140,6 +144,7 @@ export class SimulatedMember {
     if (this.#clock !== undefined) throw new Error(`${this.name} runs already`);
     const { skewMs, clockRate } = this.options;
     const clock = this.world.clock.process(skewMs, clockRate);
+    clock.turnMs = this.world.options.turnMs ?? 0;
     this.#clock = clock;
     this.life++;
     this.ready = false;
@@ -260,6 +265,7 @@ export class SimulatedMember {
       createRaft: (raftOptions, initial) => this.createRaft(raftOptions, initial),
       ...(options.logSizes && { logSizes: options.logSizes }),
       ...(options.watchSizes && { watchSizes: options.watchSizes }),
+      deletionSliceKeys: DELETION_SLICE_KEYS,
     });
     if (this.#clock !== clock) return;
     this.opened = opened;

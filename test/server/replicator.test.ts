@@ -53,6 +53,8 @@ function setUp(voters = confState.voters) {
     log: silentLog,
     handlers: {
       apply: (entries) => applied.push(...entries),
+      isApplying: () => false,
+      appliedIndex: () => applied.at(-1)?.index ?? 0,
       installSnapshot: (snapshot) => installed.push(snapshot),
       onLeadership: ignore,
       onReadState: ignore,

@@ -38,6 +38,13 @@ export const v3Bugs: readonly PlantedBug[] = [
     replace: '    this.#epoch++;\n',
     finder: 'server',
   },
+  {
+    name: 'deletion-seen-in-pieces',
+    file: 'src/store/mvcc/large-deletion.ts',
+    find: '    apart.arrange();\n',
+    replace: '    apart.arrange();\n    apart.join();\n',
+    finder: 'server',
+  },
   // v3 requests.
   {
     name: 'txn-compares-state-after',

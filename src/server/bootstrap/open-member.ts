@@ -83,6 +83,8 @@ export interface Surroundings {
   readonly logSizes?: Pick<WalOptions, 'segmentBytes' | 'zeroAheadBytes'>;
   /** Sizes of what watches keep and do at once, likewise. */
   readonly watchSizes?: WatchHubOptions;
+  /** Keys deleted in one slice, likewise. */
+  readonly deletionSliceKeys?: number;
   /** For whoever wants to watch the core at work. */
   readonly createRaft?: typeof createRaftNode;
 }
@@ -102,12 +104,13 @@ export async function openMember(
   settings: MemberSettings,
   surroundings: Surroundings,
 ): Promise<OpenedMember> {
-  const { disk, layout, backend, etcdDatabase, watchSizes } = surroundings;
+  const { disk, layout, backend, etcdDatabase, watchSizes, deletionSliceKeys } = surroundings;
   const { minLeaseTtlSeconds, leaseCheckpointIntervalMs } = settings;
   const v3 = new V3State(backend, {
     minLeaseTtlSeconds,
     ...(leaseCheckpointIntervalMs !== undefined && { leaseCheckpointIntervalMs }),
     ...(watchSizes && { watchSizes }),
+    ...(deletionSliceKeys !== undefined && { deletionSliceKeys }),
   });
   let opened: OpenedLog | undefined;
   if (await walExists(disk, layout.wal)) {

@@ -2,6 +2,8 @@
  * A committed v3 request becomes a change of the state, by etcd's rules. What it does depends on the log alone, so that every member does the
  * same: the alarms that restrict it come through the log, too, and time only says when a lease began, which is the leader's to know.
  */
+
+import type { DeletionJob } from '../../store/mvcc/types.ts';
 import { AlarmAction, AlarmType, type RequestOp, type V3Request } from '../../wire/v3/kv-types.ts';
 import type { Cluster } from '../membership/cluster.ts';
 import { encodeAttributes } from '../membership/member-json.ts';
@@ -23,10 +25,10 @@ export class V3Applier {
   }
 
   /**
-   * `isNew`: false if the backend held the entry's effect before a restart; then only what stands in the v2 tree is done. Throws if this
+   * A job is the caller's to run to its end, before anything else is applied. `isNew`: false if the backend held the entry's effect before a restart; then only what stands in the v2 tree is done. Throws if this
    * version can't do what every other member does.
    */
-  apply(request: V3Request, isNew: boolean): V3Outcome {
+  apply(request: V3Request, isNew: boolean): V3Outcome | DeletionJob {
     switch (request.kind) {
       case 'cluster-version-set':
         this.#parts.cluster.setVersion(request.version);
@@ -51,7 +53,7 @@ export class V3Applier {
     return isNew ? this.#applyToBackend(request) : this.#nothing();
   }
 
-  #applyToBackend(request: V3Request): V3Outcome {
+  #applyToBackend(request: V3Request): V3Outcome | DeletionJob {
     const { kv, lessor, alarms } = this.#parts.state;
     if (alarms.has(AlarmType.corrupt) && request.kind !== 'alarm' && request.kind !== 'lease-checkpoint')
       return failure('corrupt');
@@ -62,7 +64,7 @@ export class V3Applier {
       case 'put':
         return isFull ? failure('no-space') : kv.put(request.request);
       case 'delete-range':
-        return kv.deleteRange(request.request);
+        return kv.deletionJob(request.request) ?? kv.deleteRange(request.request);
       case 'txn': {
         const { success, failure: otherwise } = request.request;
         if (isFull && (hasPut(success) || hasPut(otherwise))) return failure('no-space');

@@ -6,7 +6,7 @@ import type { StagedContent } from '../../ports/backend.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ClusterProbe, PeerNetwork, PeerReply } from '../../ports/peer-network.ts';
 import type { MemberId } from '../../raft/types.ts';
-import type { MvccStore } from '../../store/mvcc/types.ts';
+import type { DeletionJob, MvccStore } from '../../store/mvcc/types.ts';
 import type { WatchHub } from '../../watch/types.ts';
 import { Writer } from '../../wire/protobuf.ts';
 import type { V2Request } from '../../wire/v2-request.ts';
@@ -70,6 +70,8 @@ export interface V3ServiceParts extends RequestsInLog {
   readonly leadership: Leadership;
   readonly electionTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** The entry for which `apply` said 'unfinished' is applied. */
+  readonly onFinished: () => void;
   /** Questions for a read index asked so far. */
   readonly readQuestions: () => number;
   readonly onFailure: (error: Error) => void;
@@ -97,10 +99,13 @@ export class V3Service implements V3Server {
   readonly #compaction: Slices;
   readonly #delivery: Slices;
   readonly #counting: Slices;
+  readonly #deleting: Slices;
   readonly #autoCompaction: AutoCompaction;
   /** Waiting for the rows of a compaction to be gone. */
   #physical: (() => void)[] = [];
   #alarmProposed = false;
+  /** The entry that is being applied in slices. */
+  #unfinished: { readonly job: DeletionJob; readonly data: Uint8Array } | undefined;
 
   constructor(parts: V3ServiceParts) {
     const { state, settings, clock, timers, log, onFailure, network, leadership, self, cluster } = parts;
@@ -117,6 +122,7 @@ export class V3Service implements V3Server {
     state.kv.onCompactionWork(() => this.#compaction.wake());
     this.#counting = new Slices({ clock, work: () => state.kv.countSlice(), onFailure });
     state.kv.onCountWork(() => this.#counting.wake());
+    this.#deleting = new Slices({ clock, work: () => this.#deleteSlice(), onFailure });
     this.#delivery = new Slices({ clock, work: () => state.watches.turn(), onFailure });
     state.watches.onWork(() => this.#delivery.wake());
     state.backend.onFailure(onFailure);
@@ -196,6 +202,7 @@ export class V3Service implements V3Server {
     this.#compaction.stop();
     this.#delivery.stop();
     this.#counting.stop();
+    this.#deleting.stop();
   }
 
   /** Requests that wait for their entry. */
@@ -271,21 +278,37 @@ export class V3Service implements V3Server {
 
   /**
    * Applies a v3 entry, of this member or another; `index` tells whether the backend held its effect before a restart. A v2 request in the same envelope is
-   * given back.
+   * given back. 'unfinished': it goes on in slices, and `onFinished` is called at the end.
    */
-  apply(data: Uint8Array, index: number): V2Request | undefined {
+  apply(data: Uint8Array, index: number): V2Request | undefined | 'unfinished' {
     const decoded = decodeLogRequest(data);
     if (decoded.kind === 'v2') return decoded.request;
-    const id = this.#proposals.size === 0 ? undefined : v3RequestId(data);
-    const waiter = id === undefined ? undefined : this.#takeWaiter(id, data);
     const isNew = index > this.kv.appliedIndex;
     const outcome = this.#applier.apply(decoded.request, isNew);
+    if (outcome.kind === 'job') {
+      this.#unfinished = { job: outcome, data };
+      this.#deleting.wake();
+      return 'unfinished';
+    }
     this.counts.count(outcome);
+    const waiter = this.#takeWaiter(data);
     if (waiter === undefined) return undefined;
     if (isNew) waiter.done({ ok: true, value: outcome });
     // A snapshot brought the effect, but not what applying it gave: as if the answer were lost on its way.
     else waiter.done({ ok: false, error: serverError('timeout-connection-lost') });
     return undefined;
+  }
+
+  #deleteSlice(): boolean {
+    if (this.#unfinished === undefined) return false;
+    const { job, data } = this.#unfinished;
+    const outcome = job.run();
+    if (outcome === undefined) return true;
+    this.#unfinished = undefined;
+    this.counts.count(outcome);
+    this.#takeWaiter(data)?.done({ ok: true, value: outcome });
+    this.#parts.onFinished();
+    return false;
   }
 
   /** Everything up to `index` was applied in this turn, and some of it was v3. */
@@ -304,6 +327,9 @@ export class V3Service implements V3Server {
   /** Takes what was staged, unless what is here is as new. */
   install(staged: StagedContent): void {
     const { state, clock } = this.#parts;
+    // It is in the snapshot, and so is all that waits behind it.
+    this.#unfinished = undefined;
+    this.kv.dropDeletion();
     if (!state.replaceIfNewer(staged, clock.monotonicMs())) return;
     this.#compaction.wake();
     this.#delivery.wake();
@@ -337,10 +363,12 @@ export class V3Service implements V3Server {
   }
 
   /** As for v2 requests: the id alone is no proof. */
-  #takeWaiter(id: bigint, data: Uint8Array): Waiter<Uint8Array, Submitted<V3Outcome>> | undefined {
-    const waiter = this.#proposals.peek(id);
+  #takeWaiter(data: Uint8Array): Waiter<Uint8Array, Submitted<V3Outcome>> | undefined {
+    if (this.#proposals.size === 0) return undefined;
+    const id = v3RequestId(data);
+    const waiter = id === undefined ? undefined : this.#proposals.peek(id);
     if (waiter === undefined || !sameBytes(waiter.request, data)) return undefined;
-    return this.#proposals.take(id);
+    return this.#proposals.take(id!);
   }
 
   #compacted(): void {

@@ -17,6 +17,8 @@ export interface V3StateOptions {
   readonly leaseCheckpointIntervalMs?: number;
   /** Bounds of what watches keep in memory and do in a turn, where they are not to be the usual ones. */
   readonly watchSizes?: WatchHubOptions;
+  /** Keys deleted in one slice, likewise. */
+  readonly deletionSliceKeys?: number;
 }
 
 export class V3State {
@@ -29,12 +31,15 @@ export class V3State {
 
   constructor(backend: Backend, options: V3StateOptions) {
     this.backend = backend;
-    const { minLeaseTtlSeconds, leaseCheckpointIntervalMs } = options;
+    const { minLeaseTtlSeconds, leaseCheckpointIntervalMs, deletionSliceKeys } = options;
     this.lessor = createLessor(backend, {
       minTtlSeconds: minLeaseTtlSeconds,
       ...(leaseCheckpointIntervalMs !== undefined && { checkpointIntervalMs: leaseCheckpointIntervalMs }),
     });
-    this.kv = createMvccStore(backend, { leases: this.lessor });
+    this.kv = createMvccStore(backend, {
+      leases: this.lessor,
+      ...(deletionSliceKeys !== undefined && { deletionSliceKeys }),
+    });
     this.watches = createWatchHub(this.kv, options.watchSizes ?? {});
     this.alarms = new Alarms(backend);
     this.downgrade = new DowngradeInfo(backend);

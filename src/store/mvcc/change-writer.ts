@@ -2,9 +2,11 @@
  * Writes the changes of one revision. A put writes two rows, in every so many versions a third (history-index.ts); a deletion removes
  * one and writes two; a lease adds one.
  *
- * Invariants: all changes of a revision are made in one turn of the event loop; listeners hear of it when it is complete.
+ * Invariants: all changes of a revision are made in one turn of the event loop, or apart from the tables (large-deletion.ts); listeners hear of it when it is
+ * complete.
  */
 
+import type { BackendTable } from '../../ports/backend.ts';
 import { encodeKeyValue } from '../../wire/v3/key-value.ts';
 import type { ByteSlab } from './byte-slab.ts';
 import { leaseKey } from './composite-key.ts';
@@ -66,9 +68,21 @@ class DeleteEvent implements MvccEvent {
   }
 }
 
+/** What a writer needs of the tables. */
+export interface WrittenTables {
+  readonly current: Pick<BackendTable, 'put' | 'remove'>;
+  readonly revisions: Pick<BackendTable, 'put'>;
+  readonly history: Pick<BackendTable, 'put'>;
+  readonly leaseKeys: Pick<BackendTable, 'put' | 'remove'>;
+  readonly newest: Pick<MvccTables['newest'], 'changed'>;
+  readonly counts: Pick<MvccTables['counts'], 'added' | 'removed'>;
+}
+
 export class ChangeWriter {
-  readonly #tables: MvccTables;
-  readonly #state: MvccState;
+  /** Another one is at work: this one must not write. */
+  isHeld = false;
+  readonly #tables: WrittenTables;
+  readonly #state: Pick<MvccState, 'revision' | 'newest' | 'keyCount'>;
   readonly #slab: ByteSlab;
   readonly #emit: (events: RevisionEvents) => void;
   readonly #before = new VersionHead();
@@ -80,7 +94,12 @@ export class ChangeWriter {
   #events: MvccEvent[] = [];
   #putResult: PutResult = { kind: 'put', revision: 0, prevKv: undefined };
 
-  constructor(tables: MvccTables, state: MvccState, slab: ByteSlab, emit: (events: RevisionEvents) => void) {
+  constructor(
+    tables: WrittenTables,
+    state: Pick<MvccState, 'revision' | 'newest' | 'keyCount'>,
+    slab: ByteSlab,
+    emit: (events: RevisionEvents) => void,
+  ) {
     this.#tables = tables;
     this.#state = state;
     this.#slab = slab;
@@ -155,6 +174,7 @@ export class ChangeWriter {
 
   /** A version that stands for the one before, numbered as the next change. */
   #begin(row: Uint8Array | undefined): NewVersion {
+    if (this.isHeld) throw new Error('the store is changed while a deletion is under way');
     const version = this.#version;
     version.main = this.#state.revision + 1;
     version.sub = this.#events.length;

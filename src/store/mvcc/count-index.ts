@@ -107,6 +107,22 @@ export class CountIndex {
     this.#lastBucket = 0;
   }
 
+  /** The table has no key in this range any more. The buckets there become one. */
+  cleared(bounds: KeyBounds): void {
+    if (isEmptyBounds(bounds)) return;
+    const { start = LOWEST, end } = bounds;
+    if (this.#isBeyond(start)) return;
+    const first = this.#bucketOf(start);
+    const isToTheEnd = end === undefined || this.#isBeyond(end);
+    const last = isToTheEnd ? this.#counts.length - 1 : this.#bucketOf(end);
+    const above = this.#fences[last + 1] ?? this.#frontier;
+    let count = this.#scanned(this.#fences[first], start);
+    if (!isToTheEnd) count += this.#scanned(end, above);
+    this.#fences.splice(first + 1, last - first);
+    this.#counts.splice(first, last - first + 1, count);
+    this.#lastBucket = 0;
+  }
+
   /** Keys of the table in a range. */
   count(bounds: KeyBounds): number {
     if (isEmptyBounds(bounds)) return 0;

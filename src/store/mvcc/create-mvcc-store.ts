@@ -18,6 +18,8 @@ import { Compaction } from './compaction.ts';
 import { keyOfLeaseKey, leaseBounds } from './composite-key.ts';
 import { HashJob } from './hash-job.ts';
 import { type EventHistory, eventsFrom, valueBefore } from './history-events.ts';
+import { boundsOf, isEmptyBounds } from './key-bounds.ts';
+import { LargeDeletion } from './large-deletion.ts';
 import { Pins } from './pins.ts';
 import { range } from './range.ts';
 import { createRangeJob } from './range-job.ts';
@@ -28,6 +30,7 @@ import { loadState, type MvccState, type MvccTables, openMvccTables, saveState }
 import { type TransactionParts, transact } from './transaction.ts';
 import type {
   DeleteRangeResult,
+  DeletionJob,
   EncodedKeyValue,
   HashKvJob,
   LeaseRegister,
@@ -40,22 +43,27 @@ import type {
   RevisionEvents,
   TxnResult,
 } from './types.ts';
-import { deleteKeys, putKey } from './write-operations.ts';
+import { currentRows, deleteKeys, putKey } from './write-operations.ts';
 
 export interface MvccStoreOptions {
   readonly leases: LeaseRegister;
+  /** Keys deleted in one slice, and without slices at most; 1,024 if not given, less is for tests. */
+  readonly deletionSliceKeys?: number;
   /** Keys to an entry of the index by which ranges are counted; 512 if not given, less is for tests. */
   readonly countBucketKeys?: number;
 }
 
 /** Opens the store that the backend holds; it reads a handful of rows, however many keys there are. */
 export function createMvccStore(backend: Backend, options: MvccStoreOptions): MvccStore {
-  return new Store(openMvccTables(backend, options.countBucketKeys), options.leases);
+  return new Store(backend, options);
 }
 
+const DELETION_SLICE_KEYS = 1024;
 const NO_ERROR = { kind: 'compacted' } as const;
 
 class Store implements MvccStore {
+  readonly #backend: Pick<Backend, 'apart'>;
+  readonly #deletionSliceKeys: number;
   readonly #tables: MvccTables;
   readonly #leases: LeaseRegister;
   readonly #state: MvccState = {
@@ -70,20 +78,25 @@ class Store implements MvccStore {
   };
   readonly #pins = new Pins();
   readonly #compaction: Compaction;
+  readonly #slab = new ByteSlab();
   readonly #writer: ChangeWriter;
   readonly #transactionParts: TransactionParts;
   readonly #listeners: ((events: RevisionEvents) => void)[] = [];
   readonly #compactionListeners: (() => void)[] = [];
 
-  constructor(tables: MvccTables, leases: LeaseRegister) {
+  /** Not whole yet: nothing else may change the store. */
+  #deletion: LargeDeletion | undefined;
+
+  constructor(backend: Backend, { leases, countBucketKeys, deletionSliceKeys }: MvccStoreOptions) {
+    const tables = openMvccTables(backend, countBucketKeys);
+    this.#backend = backend;
+    this.#deletionSliceKeys = deletionSliceKeys ?? DELETION_SLICE_KEYS;
     this.#tables = tables;
     this.#leases = leases;
     loadState(tables, this.#state);
     this.#compaction = new Compaction(tables, this.#state, this.#pins);
     this.#pins.onRelease = () => this.#offerCompaction();
-    this.#writer = new ChangeWriter(tables, this.#state, new ByteSlab(), (events) => {
-      for (const listener of this.#listeners) listener(events);
-    });
+    this.#writer = new ChangeWriter(tables, this.#state, this.#slab, (events) => this.#emit(events));
     this.#transactionParts = { tables, state: this.#state, writer: this.#writer, leases };
   }
 
@@ -128,6 +141,32 @@ class Store implements MvccStore {
     return result;
   }
 
+  deletionJob(request: DeleteRangeRequest): DeletionJob | undefined {
+    const bounds = boundsOf(request);
+    if (bounds === undefined || isEmptyBounds(bounds)) return undefined;
+    const sliceKeys = this.#deletionSliceKeys;
+    if (currentRows(this.#tables, bounds, sliceKeys + 1).keys.length <= sliceKeys) return undefined;
+    const { counts } = this.#tables;
+    const parts = {
+      ...{ tables: this.#tables, state: this.#state, slab: this.#slab, sliceKeys },
+      // As many keys in each table as are deleted, where that is known at once.
+      apart: this.#backend.apart(counts.isComplete ? counts.count(bounds) : 0),
+      onDone: (events: RevisionEvents) => {
+        this.#endDeletion();
+        this.#emit(events);
+        this.#offerCompaction();
+      },
+    };
+    this.#deletion = new LargeDeletion(parts, request, bounds);
+    this.#writer.isHeld = true;
+    return this.#deletion;
+  }
+
+  dropDeletion(): void {
+    this.#endDeletion();
+    this.#offerCompaction();
+  }
+
   txn(request: TxnRequest): TxnResult | MvccError {
     const result = transact(this.#transactionParts, request);
     this.#writer.finish();
@@ -145,6 +184,7 @@ class Store implements MvccStore {
   }
 
   compact(request: CompactionRequest): { readonly kind: 'compacted' } | MvccError {
+    if (this.#deletion !== undefined) throw new Error('a compaction begins while a deletion is under way');
     const error = this.#compaction.schedule(request.revision);
     if (error !== undefined) return error;
     this.#offerCompaction();
@@ -152,7 +192,8 @@ class Store implements MvccStore {
   }
 
   compactSlice(): boolean {
-    return this.#compaction.slice();
+    // It would change rows that the deletion has read.
+    return this.#deletion === undefined && this.#compaction.slice();
   }
 
   get compactionPending(): boolean {
@@ -222,13 +263,24 @@ class Store implements MvccStore {
   }
 
   reload(): void {
+    this.#endDeletion();
     loadState(this.#tables, this.#state);
     this.#compaction.reset();
     this.#tables.counts.reset();
     this.#offerCompaction();
   }
 
+  #endDeletion(): void {
+    this.#deletion = undefined;
+    this.#writer.isHeld = false;
+  }
+
+  #emit(events: RevisionEvents): void {
+    for (const listener of this.#listeners) listener(events);
+  }
+
   #offerCompaction(): void {
-    if (this.#compaction.hasWork) for (const callback of this.#compactionListeners) callback();
+    if (this.#deletion === undefined && this.#compaction.hasWork)
+      for (const callback of this.#compactionListeners) callback();
   }
 }

@@ -94,6 +94,10 @@ export interface MvccStore {
   range(request: RangeRequest): RangeResult | MvccError;
   put(request: PutRequest): PutResult | MvccError;
   deleteRange(request: DeleteRangeRequest): DeleteRangeResult | MvccError;
+  /** The same in slices, for a range that holds many keys; undefined: there are few, and they can be deleted at once. */
+  deletionJob(request: DeleteRangeRequest): DeletionJob | undefined;
+  /** Gives up the deletion that is under way, if there is one: as if it had never begun. */
+  dropDeletion(): void;
   txn(request: TxnRequest): TxnResult | MvccError;
   /**
    * Marks everything before `revision` as compacted at once; the rows go in slices (`compactSlice`). Errors: 'compacted' if it was before,
@@ -169,6 +173,16 @@ export interface HashKvJob {
   run(): HashKvResult | MvccError | undefined;
   /** Gives up: to be called when `run` is not called to its end, since compactions wait for it. */
   release(): void;
+}
+
+/**
+ * A deletion that takes many turns. Nothing of it is seen or becomes durable before it is whole; nothing else may be written until then. To give it up, drop
+ * it by `dropDeletion`.
+ */
+export interface DeletionJob {
+  readonly kind: 'job';
+  /** A slice of the work (about 5 ms); undefined while more is left. */
+  run(): DeleteRangeResult | undefined;
 }
 
 export interface RangeSlice {

@@ -65,15 +65,25 @@ function forEachInChunks(
 ): void {
   const { end } = bounds;
   for (let start = bounds.start; ; ) {
-    const keys: Uint8Array[] = [];
-    const rows: Uint8Array[] = [];
-    tables.current.scan({ ...(start && { start }), ...(end && { end }) }, (key, row) => {
-      keys.push(key);
-      rows.push(row);
-      return keys.length < DELETE_CHUNK;
-    });
+    const { keys, rows } = currentRows(tables, { start, end }, DELETE_CHUNK);
     for (let i = 0; i < keys.length; i++) visit(keys[i]!, rows[i]!);
     if (keys.length < DELETE_CHUNK) return;
     start = keyAfter(keys.at(-1)!);
   }
+}
+
+/** The first keys of a range, at most so many, and their rows. */
+export function currentRows(
+  tables: Pick<MvccTables, 'current'>,
+  { start, end }: KeyBounds,
+  countMax: number,
+): { readonly keys: readonly Uint8Array[]; readonly rows: readonly Uint8Array[] } {
+  const keys: Uint8Array[] = [];
+  const rows: Uint8Array[] = [];
+  tables.current.scan({ ...(start && { start }), ...(end && { end }) }, (key, row) => {
+    keys.push(key);
+    rows.push(row);
+    return keys.length < countMax;
+  });
+  return { keys, rows };
 }

@@ -34,6 +34,15 @@ test('counts are right at every moment', (t) => {
           table.remove(key);
           index.removed(key);
         }
+      } else if (kind === 80 && !isGrowing) {
+        const [start, end] = [
+          random.below(9) === 0 ? undefined : key,
+          random.below(9) === 0 ? undefined : keyFrom(random),
+        ];
+        const gone: Uint8Array[] = [];
+        table.scan({ start, end }, (each) => gone.push(each) > 0);
+        for (const each of gone) table.remove(each);
+        index.cleared({ start, end });
       } else if (kind < 85) {
         // At first it knows nothing.
         if (step > 1000) index.slice();

@@ -9,7 +9,8 @@ import { nodeClock } from '../../../src/platform/node-clock.ts';
 import { nodeRandom } from '../../../src/platform/node-random.ts';
 import type { Backend } from '../../../src/ports/backend.ts';
 import { createMvccStore } from '../../../src/store/mvcc/create-mvcc-store.ts';
-import type { MvccStore, RangeJob, RevisionEvents } from '../../../src/store/mvcc/types.ts';
+import type { DeletionJob, MvccStore, RangeJob, RevisionEvents } from '../../../src/store/mvcc/types.ts';
+import type { DeleteRangeRequest, RangeRequest } from '../../../src/wire/v3/kv-types.ts';
 import { temporaryFolder } from '../../support/data-folder.ts';
 import { printedSeed, seededRandom } from '../../support/seeded-random.ts';
 import { NaiveBackend } from './naive-backend.ts';
@@ -20,11 +21,19 @@ import { bytes, shown, shownKv, text } from './requests.ts';
 const histories = process.env['QUORATE_FULL'] === '1' ? 300 : 25;
 const operationsEach = 400;
 
+/** What `step` may do beside a deletion: ranges, jobs, slices of other work, looks at history and hash, crashes. */
+const READS = [60, 77, 84, 94, 97, 99];
+
 /** A job under way, and what it must have delivered in the end. */
 interface RunningJob {
   readonly job: RangeJob;
   readonly wanted: unknown;
   readonly kvs: string[];
+}
+
+interface RunningDeletion {
+  readonly job: DeletionJob;
+  readonly request: DeleteRangeRequest;
 }
 
 class Play {
@@ -36,6 +45,8 @@ class Play {
   #heard: string[] = [];
   #heardFrom = 2;
   #nextLease = 1000n;
+  /** One that is under way. */
+  #deletion: RunningDeletion | undefined;
 
   constructor(seed: number, backend: Backend) {
     this.#backend = backend;
@@ -45,19 +56,24 @@ class Play {
 
   step(): void {
     const draw = this.#draw;
-    const kind = draw.below(100);
+    if (this.#deletion !== undefined && draw.chance(40)) this.#advanceDeletion(this.#deletion);
+    // While a deletion is under way only reads go on, and work beside them.
+    const kind = this.#deletion === undefined ? draw.below(100) : READS[draw.below(READS.length)]!;
     if (kind < 30) {
       const request = draw.put(this.#situation);
       this.#same(shown(this.#store.put(request)), this.#naive.put(request));
     } else if (kind < 38) {
       const request = { ...draw.keyRange(), prevKv: draw.chance(50) };
-      this.#same(shown(this.#store.deleteRange(request)), this.#naive.deleteRange(request));
+      const job = draw.chance(50) ? this.#store.deletionJob(request) : undefined;
+      if (job !== undefined) this.#deletion = { job, request };
+      else this.#same(shown(this.#store.deleteRange(request)), this.#naive.deleteRange(request));
     } else if (kind < 55) {
       const request = draw.txn(this.#situation);
       this.#same(shown(this.#store.txn(request)), this.#naive.txn(request));
     } else if (kind < 75) {
       const request = draw.range(this.#situation);
       this.#same(shown(this.#store.range(request)), this.#naive.range(request));
+      if (draw.chance(20)) this.#readByTxn(request);
     } else if (kind < 80) {
       this.#beginJob();
     } else if (kind < 86) {
@@ -79,6 +95,7 @@ class Play {
   }
 
   end(): void {
+    while (this.#deletion !== undefined) this.#advanceDeletion(this.#deletion);
     for (let runs = 0; this.#jobs.length > 0; runs++) {
       assert.ok(runs < 10_000, 'jobs come to an end');
       this.#advanceJobs();
@@ -96,7 +113,7 @@ class Play {
 
   #open(): MvccStore {
     const leases = { exists: (id: bigint) => this.#naive.leases.has(id) };
-    const store = createMvccStore(this.#backend, { leases, countBucketKeys: 2 });
+    const store = createMvccStore(this.#backend, { leases, countBucketKeys: 2, deletionSliceKeys: 2 });
     if (this.#draw.chance(50)) while (store.countSlice());
     store.onCountWork(() => {
       if (this.#draw.chance(50)) while (store.countSlice());
@@ -108,7 +125,22 @@ class Play {
   #crash(): void {
     if (this.#backend instanceof NaiveBackend) this.#backend = this.#backend.copy();
     this.#jobs = [];
+    this.#deletion = undefined;
     this.#store = this.#open();
+  }
+
+  /** A transaction without writes may be asked for at any time, as a range may. */
+  #readByTxn(request: RangeRequest): void {
+    const txn = { compare: [], success: [{ kind: 'range', request }], failure: [] } as const;
+    this.#same(shown(this.#store.txn(txn)), this.#naive.txn(txn));
+  }
+
+  #advanceDeletion({ job, request }: RunningDeletion): void {
+    const result = job.run();
+    if (result !== undefined) this.#same(shown(result), this.#naive.deleteRange(request));
+    else if (this.#draw.chance(90)) return;
+    else this.#store.dropDeletion();
+    this.#deletion = undefined;
   }
 
   #beginJob(): void {

@@ -1,6 +1,7 @@
 /** Tables as sorted arrays, to hold the store against without trusting any real backend. */
 
-import type { Backend, BackendTable } from '../../../src/ports/backend.ts';
+import type { Backend, BackendTable, WritesApart } from '../../../src/ports/backend.ts';
+import type { KeyRange, ScanRange, Visit } from '../../../src/ports/durable-tables.ts';
 
 interface Entry {
   readonly text: string;
@@ -38,10 +39,7 @@ export class NaiveTable implements BackendTable {
     if (this.entries[place]?.text === text) this.entries.splice(place, 1);
   }
 
-  scan(
-    range: { readonly start?: Uint8Array; readonly end?: Uint8Array; readonly reverse?: boolean },
-    visit: (key: Uint8Array, value: Uint8Array) => boolean,
-  ): void {
+  scan(range: ScanRange, visit: Visit): void {
     const [from, to] = this.#bounds(range);
     this.#visits++;
     try {
@@ -57,12 +55,12 @@ export class NaiveTable implements BackendTable {
     }
   }
 
-  count(range: { readonly start?: Uint8Array; readonly end?: Uint8Array }): number {
+  count(range: KeyRange): number {
     const [from, to] = this.#bounds(range);
     return Math.max(0, to - from);
   }
 
-  #bounds(range: { readonly start?: Uint8Array; readonly end?: Uint8Array }): [number, number] {
+  #bounds(range: KeyRange): [number, number] {
     const from = range.start === undefined ? 0 : this.#place(textOf(range.start));
     return [from, range.end === undefined ? this.entries.length : this.#place(textOf(range.end))];
   }
@@ -127,6 +125,35 @@ export class NaiveBackend implements Backend {
 
   viewNow(): never {
     throw new Error('not needed here');
+  }
+
+  apart(): WritesApart {
+    const beside = this.copy();
+    const writes: (() => void)[] = [];
+    return {
+      table: (name) => {
+        const table = beside.table(name);
+        return {
+          get: (key) => table.get(key),
+          scan: (range, visit) => table.scan(range, visit),
+          count: (range) => table.count(range),
+          put: (key, value) => {
+            const kept = key.slice();
+            table.put(kept, value);
+            writes.push(() => this.table(name).put(kept, value));
+          },
+          remove: (key) => {
+            const kept = key.slice();
+            table.remove(kept);
+            writes.push(() => this.table(name).remove(kept));
+          },
+        };
+      },
+      arrange: () => {},
+      join: () => {
+        for (const write of writes) write();
+      },
+    };
   }
 
   defragment(): never {
