@@ -23,6 +23,8 @@ export interface Scenario {
   readonly preVote: boolean;
   readonly diskMs: number;
   readonly delayMs: number;
+  /** A turn of a member's event loop takes so long; 0: no time passes between two slices of a work. */
+  readonly turnMs: number;
   /** Wall clocks are off by up to so much, and rates by up to this share. */
   readonly skewMs: number;
   readonly clockDrift: number;
@@ -84,5 +86,6 @@ export function drawScenario(dice: Dice): Scenario {
     leaseKeepers: dice.pick([0, 2, 3, 4])!,
     historians: dice.pick([0, 0, 2, 3])!,
     smallWatchLog: dice.chance(0.6),
+    turnMs: dice.pick([0, 0, 0.5, 3])!,
   };
 }

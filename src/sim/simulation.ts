@@ -105,6 +105,7 @@ class Simulation {
       delayMs,
       thinkMs,
       smallWatchLog,
+      turnMs,
     } = this.#scenario;
     this.#clock = new VirtualClock(EPOCH_MS);
     this.#recorder = new Recorder(this.#clock, options.checkers, options.listener);
@@ -113,6 +114,7 @@ class Simulation {
       strict,
       preVote,
       diskMs,
+      turnMs,
       logSizes: { segmentBytes, zeroAheadBytes },
       leaseCheckpointIntervalMs: LEASE_CHECKPOINT_MS,
       hashSeed: seed,

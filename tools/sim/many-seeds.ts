@@ -130,8 +130,9 @@ class ManySeeds {
       });
       const onExit = (): void => finish(broken(`the process ended: ${said}`));
       const timer = setTimeout(() => {
-        child.kill('SIGKILL');
+        child.off('exit', onExit);
         child.once('exit', () => finish(broken(`no end after ${RUN_MS_MAX / 1000} s`)));
+        child.kill('SIGKILL');
       }, RUN_MS_MAX);
       child.stderr?.on('data', onSaid);
       child.on('exit', onExit).on('message', finish);

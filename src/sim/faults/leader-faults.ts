@@ -84,11 +84,12 @@ export const LEADER_FAULTS: readonly Fault[] = [
       const host = leader ?? dice.pick(hosts.running);
       const process = host?.process;
       if (host === undefined || process === undefined) return undefined;
-      process.turnMs = dice.pick([1, 5, 25])!;
+      const usualMs = process.turnMs;
+      process.turnMs = dice.pick([5, 10, 25])!;
       return {
         detail: `${host.name}, ${process.turnMs} ms a turn`,
         end: () => {
-          process.turnMs = 0;
+          process.turnMs = usualMs;
         },
       };
     },
