@@ -28,6 +28,7 @@ test(`${rounds} rounds of SIGKILL under ${writerCount} writers`, { skip }, async
   });
   const ledger = new WriteLedger(cluster.members, random);
   ledger.start(writerCount);
+  t.after(() => ledger.stop().catch(() => {}));
   let indexBefore = 0;
   for (let round = 0; round < rounds; round++) {
     await ledger.acknowledge(20 + random.below(100));
@@ -76,6 +77,7 @@ test('a member that was away for longer than the log reaches back catches up by 
     random,
   );
   ledger.start(16);
+  t.after(() => ledger.stop().catch(() => {}));
   await ledger.acknowledge(6_000);
   await absent.process.start(60_000);
   await ledger.acknowledge(50);

@@ -26,6 +26,7 @@ test('the leader stands still (SIGSTOP) and comes back', { skip: needs('quorate'
   const cluster = await Cluster.start(t, { programs: three, flags: shorterElections });
   const ledger = new WriteLedger(cluster.members, random);
   ledger.start(4);
+  t.after(() => ledger.stop().catch(() => {}));
   for (let round = 0; round < 2; round++) {
     await ledger.acknowledge(30);
     const leader = await cluster.leader();
