@@ -27,6 +27,7 @@ test('the story of a short run', async () => {
       preVote: true,
       diskMs: 1,
       delayMs: 5,
+      turnMs: 0,
       skewMs: 0,
       clockDrift: 0,
       clients: 1,
