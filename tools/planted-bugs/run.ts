@@ -11,7 +11,7 @@ import { report } from './report.ts';
 import { type PlantedBug, plantedBug, plantedBugs } from './table.ts';
 
 const SEEDS_DEFAULT = 3_000;
-const SECONDS_DEFAULT = 180;
+const SECONDS_DEFAULT = 300;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
