@@ -247,6 +247,8 @@ export class Server implements QuorateServer {
     this.#timers.every(this.#settings.tickMs, () => this.#replicator.tick());
     this.#timers.every(TTL_SYNC_INTERVAL_MS, () => this.#v2.syncTtl());
     this.#timers.every(SWEEP_INTERVAL_MS, () => this.#sweep());
+    // At once, too: a member whose disk is full may not live until the next time.
+    storage.purge();
     this.#timers.every(PURGE_INTERVAL_MS, () => storage.purge());
     this.v3.start();
     this.#versions.start();

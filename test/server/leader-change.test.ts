@@ -6,7 +6,7 @@ import { type Asked, SimulatedCluster } from './simulated-cluster.ts';
 describe('when the leader fails', () => {
   it('nothing acknowledged is lost, and all who wait are answered once with a fitting code', async () => {
     const codes = new Set<string>();
-    for (let seed = 1; seed <= 6; seed++) {
+    for (let seed = 1; seed <= 20; seed++) {
       const cluster = new SimulatedCluster({ seed });
       await cluster.found('a', 'b', 'c');
       const leader = await cluster.leaderOfAll();
